@@ -1,0 +1,236 @@
+"""measure(subject, operation, case, format) -> Record: everything known about one cell's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import metrics
+from bench.cases import Batch, Case, checksum
+from bench.metrics import Errors, Summary
+from bench.reference import Exact
+from bench.subjects import Subject
+from numerics.bounds import Bound, RowFacts
+from numerics.formats import FloatArray, Format
+
+ELEMENTWISE = ("softmax", "log_softmax")
+SHORT_ROW = 16
+"""Rows up to this length are kept whole as witnesses; longer ones are named by their place."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Measured errors against the subject's own bound.
+
+    `ratio` is the largest error over its bound, taken at an output with `ulp` error and bound
+    `bound_ulp`; `claimed` counts outputs with a finite bound, `broken` those that exceed it.
+    """
+
+    ratio: float
+    ulp: float
+    bound_ulp: float
+    claimed: int
+    broken: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: subject x operation x case x format, with every figure measured on it.
+
+    `outcome` is "measured", "raised" (see `message`) or "undefined" (labels out of range, where an
+    IndexError is expected; `message` holds what came).
+    """
+
+    subject: str
+    operation: str
+    case: str
+    family: str
+    format: str
+    input_sha256: str
+    outcome: str
+    message: str = ""
+    summary: Summary | None = None
+    sum_defect: float | None = None
+    claim: Claim | None = None
+    flags: tuple[str, ...] = ()
+    worst: dict[str, Any] | None = None
+    output_sha256: str = ""
+    max_ulp_by_width: tuple[tuple[int, float], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """A flat dictionary of what JSON can say; no NaN in it."""
+        flat = asdict(self)
+        flat.update(flat.pop("summary") or {})
+        claim = flat.pop("claim") or {}
+        flat.update({f"claim_{name}": value for name, value in claim.items()})
+        return flat
+
+
+def complaints(record: Record) -> list[str]:
+    """Why a record is not what the subject's own bounds promise; empty when it keeps them."""
+    if record.outcome == "undefined":
+        expected = record.message.startswith("IndexError")
+        return [] if expected else [f"expected an IndexError, got {record.message or 'a result'}"]
+    if record.outcome == "raised":
+        return [record.message]
+    found = []
+    claim, summary = record.claim, record.summary
+    if claim and claim.broken:
+        found.append(
+            f"{claim.broken} of {claim.claimed} outputs exceed the bound; worst measured/bound "
+            f"{claim.ratio:.3g} at {claim.ulp:.3g} ulp; worst output {record.worst}"
+        )
+    everything_claimed = claim and summary and claim.claimed == summary.elements
+    if record.family == "special" and everything_claimed and summary and summary.failures:
+        found.append(f"{summary.failures} failures on rows that the policy covers")
+    return found
+
+
+def measure(
+    subject: Subject, operation: str, case: Case, format: Format, exact: dict[str, Exact]
+) -> Record:
+    """Run a subject on copies of a case's batches and compare with the exact values."""
+    batches = case.batches(format)
+    outputs, flags, message = _call(subject, operation, batches)
+    record = Record(
+        subject=subject.name,
+        operation=operation,
+        case=case.name,
+        family=case.family,
+        format=format.name,
+        input_sha256=checksum(batches),
+        outcome="undefined" if operation not in exact else "raised" if message else "measured",
+        message=message,
+        flags=flags,
+    )
+    if record.outcome != "measured":
+        return record
+    parts = _parts(exact[operation], outputs)
+    compared = [
+        metrics.errors(got, part, format, got.shape[1] if got.ndim == 2 else got.size)
+        for got, part in zip(outputs, parts, strict=True)
+    ]
+    return replace(
+        record,
+        summary=metrics.summarize(compared),
+        sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
+        claim=_claim(subject.bounds.get(operation), batches, format, parts, compared),
+        worst=_worst(batches, outputs, parts, compared),
+        output_sha256=metrics.bits(outputs),
+        max_ulp_by_width=_by_width(batches, compared),
+    )
+
+
+def _call(
+    subject: Subject, operation: str, batches: Sequence[Batch]
+) -> tuple[list[FloatArray], tuple[str, ...], str]:
+    """Outputs, floating-point flags raised, and a message when the subject did not do its part."""
+    outputs: list[FloatArray] = []
+    flags: set[str] = set()
+    try:
+        with np.errstate(all="call", call=lambda kind, _: flags.add(kind)):
+            for batch in batches:
+                outputs.append(_checked_call(subject, operation, batch))
+    except Exception as error:  # a subject is foreign code: whatever it raises is a finding
+        return [], tuple(sorted(flags)), f"{type(error).__name__}: {error}"
+    return outputs, tuple(sorted(flags)), ""
+
+
+def _checked_call(subject: Subject, operation: str, batch: Batch) -> FloatArray:
+    x, labels = batch.x.copy(), batch.labels.copy()
+    arguments = (x, labels) if operation == "cross_entropy" else (x,)
+    got = np.asarray(subject.functions[operation](*arguments))
+    shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
+    if got.shape != shape or got.dtype != x.dtype:
+        message = f"returned {got.dtype} of shape {got.shape}, expected {x.dtype} of shape {shape}"
+        raise TypeError(message)
+    if x.tobytes() != batch.x.tobytes() or labels.tobytes() != batch.labels.tobytes():
+        raise RuntimeError("wrote to its input")
+    return got
+
+
+def _parts(exact: Exact, outputs: Sequence[FloatArray]) -> list[Exact]:
+    ends = np.cumsum([got.size for got in outputs])
+    return [
+        exact[slice(end - got.size, end)] for got, end in zip(outputs, ends.tolist(), strict=True)
+    ]
+
+
+def _sum_defect(outputs: Sequence[FloatArray]) -> float | None:
+    defects = [d for got in outputs if (d := metrics.sum_defect(got)) is not None]
+    return max(defects, default=None)
+
+
+def _claim(
+    bound: Bound | None,
+    batches: Sequence[Batch],
+    format: Format,
+    parts: Sequence[Exact],
+    compared: Sequence[Errors],
+) -> Claim | None:
+    if bound is None:
+        return None
+    ulp = np.concatenate([errors.ulp for errors in compared])
+    limits = [
+        _in_ulp(bound(RowFacts(batch.x, format, batch.labels)), part, format)
+        for batch, part in zip(batches, parts, strict=True)
+    ]
+    limit = np.concatenate(limits)
+    claimed = np.isfinite(limit)
+    ratio = np.divide(ulp, limit, out=np.zeros_like(ulp), where=claimed & np.isfinite(ulp))
+    at = int(ratio.argmax())
+    return Claim(
+        ratio=float(ratio[at]),
+        ulp=float(ulp[at]) if claimed[at] else 0.0,
+        bound_ulp=float(limit[at]) if claimed[at] else 0.0,
+        claimed=int(claimed.sum()),
+        broken=int((claimed & (ulp > limit)).sum()),
+    )
+
+
+def _in_ulp(
+    bound: npt.NDArray[np.float64], exact: Exact, format: Format
+) -> npt.NDArray[np.float64]:
+    """A bound in units of u, on the absolute error, in ulps of the exact values."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(bound.ravel(), -format.precision - exact.exponent)
+
+
+def _worst(
+    batches: Sequence[Batch],
+    outputs: Sequence[FloatArray],
+    parts: Sequence[Exact],
+    compared: Sequence[Errors],
+) -> dict[str, Any]:
+    """The output with the largest error (a failure before any number), reproducible in hex."""
+    which = int(np.argmax([errors.ulp.max(initial=0.0) for errors in compared]))
+    batch, got, exact = batches[which], outputs[which], parts[which]
+    at = int(compared[which].ulp.argmax())
+    row, column = divmod(at, compared[which].width) if got.ndim == 2 else (at, None)
+    x = batch.x[row]
+    return {
+        "batch": which,
+        "row": row,
+        "column": column,
+        "width": x.size,
+        "label": int(batch.labels[row]),
+        "x": [float(v).hex() for v in x] if x.size <= SHORT_ROW else None,
+        "got": float(got.ravel()[at]).hex(),
+        "exact": metrics.exact_hex(exact, at),
+    }
+
+
+def _by_width(
+    batches: Sequence[Batch], compared: Sequence[Errors]
+) -> tuple[tuple[int, float], ...]:
+    """Largest finite ulp error by K, where a case has rows of several lengths."""
+    worst: dict[int, float] = {}
+    for batch, errors in zip(batches, compared, strict=True):
+        width = batch.x.shape[1]
+        finite = errors.ulp[np.isfinite(errors.ulp)]
+        worst[width] = max(worst.get(width, 0.0), float(finite.max(initial=0.0)))
+    return tuple(sorted(worst.items())) if len(worst) > 1 else ()

@@ -1,0 +1,216 @@
+"""Options, parameter axes and pytest-benchmark's hooks. The figures are made elsewhere.
+
+A run goes: collect -> compute the references that the selected tests need -> run -> write.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import runs
+from bench.accuracy import Record
+from bench.cases import EFFORTS, Case, at_effort
+from bench.files import write_whole
+from bench.reference import Cache, Exact, references
+from bench.subjects import SUBJECTS, Subject
+from numerics import FORMATS, OPERATIONS
+
+COLUMNS = {
+    "quick": (5, 600, 50_257),
+    "normal": (5, 10, 64, 600, 4096, 50_257),
+    "full": (5, 10, 64, 600, 4096, 50_257),
+}
+"""Lengths of a row at which throughput is measured."""
+TIMING = {"quick": (0.02, 3), "normal": (0.1, 5), "full": (0.5, 10)}
+"""Seconds and least number of rounds for each benchmark."""
+
+
+@dataclass
+class Measurements:
+    """What one run has gathered."""
+
+    exact: dict[tuple[str, str], dict[str, Exact]] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+
+
+MEASUREMENTS = pytest.StashKey[Measurements]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("softmax")
+    group.addoption(
+        "--effort",
+        choices=EFFORTS,
+        default="normal",
+        help="how many cases, shapes and rounds: quick (under 60 s), normal (under 4 minutes; "
+        "default) or full",
+    )
+    group.addoption(
+        "--accuracy-json",
+        metavar="FILE",
+        type=Path,
+        help="write a run file with the accuracy records alone, as with --benchmark-disable",
+    )
+    group.addoption(
+        "--reference-cache",
+        metavar="DIR",
+        type=Path,
+        default=Path(__file__).parent.parent / ".reference-cache",
+        help="where exact values are kept between runs (default: .reference-cache)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("measure in one process: pytest-xdist (-n) is not supported")
+    config.stash[MEASUREMENTS] = Measurements()
+    seconds, rounds = TIMING[config.getoption("--effort")]
+    given = " ".join(config.invocation_params.args)
+    if "--benchmark-max-time" not in given:
+        config.option.benchmark_max_time = seconds
+    if "--benchmark-min-rounds" not in given:
+        config.option.benchmark_min_rounds = rounds
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    effort = metafunc.config.getoption("--effort")
+    cells = [
+        (subject, operation, format_name)
+        for operation in OPERATIONS
+        for format_name in FORMATS
+        for subject in SUBJECTS.values()
+        if subject.offers(operation, format_name)
+    ]
+    if "case" in metafunc.fixturenames:
+        axis: list[tuple[Any, str]] = [(case, case.slug) for case in at_effort(effort)]
+        name = "case"
+    elif "columns" in metafunc.fixturenames:
+        axis = [(columns, str(columns)) for columns in COLUMNS[effort]]
+        name = "columns"
+    else:
+        return
+    metafunc.parametrize(
+        ("subject_name", "operation", "format_name", name),
+        [(s.name, operation, f, value) for value, _ in axis for s, operation, f in cells],
+        ids=[f"{s.name}-{operation}-{f}-{id}" for _, id in axis for s, operation, f in cells],
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--benchmark-disable"):
+        timed = [item for item in items if "benchmark" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=timed)
+        items[:] = [item for item in items if item not in set(timed)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Compute the exact values of all selected cases before the first test, in all cores."""
+    config = session.config
+    wanted: dict[tuple[str, str], Case] = {}
+    for item in session.items:
+        parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        if "case" in parameters:
+            case: Case = parameters["case"]
+            wanted[case.name, parameters["format_name"]] = case
+    if config.option.collectonly or not wanted:
+        return
+    keys = list(wanted)
+    jobs = [(wanted[key].batches(FORMATS[key[1]]), key[1]) for key in keys]
+    cache = Cache(config.getoption("--reference-cache"))
+    exact = config.stash[MEASUREMENTS].exact
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled(), _progress() as progress:
+        task = progress.add_task("mpmath references", total=len(jobs))
+        for index, values in references(jobs, cache, workers=os.cpu_count() or 1):
+            exact[keys[index]] = values
+            progress.advance(task)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@pytest.fixture
+def subject(subject_name: str) -> Subject:
+    """The subject of a cell."""
+    return SUBJECTS[subject_name]
+
+
+@pytest.fixture
+def exact(pytestconfig: pytest.Config, case: Case, format_name: str) -> dict[str, Exact]:
+    """Exact values of a case in a format, by operation."""
+    return pytestconfig.stash[MEASUREMENTS].exact[case.name, format_name]
+
+
+@pytest.fixture
+def records(pytestconfig: pytest.Config) -> list[Record]:
+    """Where every record of the run goes."""
+    return pytestconfig.stash[MEASUREMENTS].records
+
+
+# --- Run files -----------------------------------------------------------------------------------
+
+
+def _section(config: pytest.Config) -> dict[str, Any]:
+    return runs.section(config.stash[MEASUREMENTS].records, config.getoption("--effort"))
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    machine_info["softmax"] = runs.environment()
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    output_json["softmax"] = _section(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    path = config.getoption("--accuracy-json")
+    if path is None or config.option.collectonly:
+        return
+    content = config.hook.pytest_benchmark_generate_json(
+        config=config,
+        benchmarks=[],
+        include_data=False,
+        machine_info=config._benchmarksession.machine_info,  # type: ignore[attr-defined]
+        commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
+    )
+    write_whole(path, runs.to_json({**content, "softmax": _section(config)}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    records = config.stash[MEASUREMENTS].records
+    if records:
+        terminalreporter.section("accuracy: largest ulp error of ordinary cases")
+        for line in _worst_lines(records):
+            terminalreporter.write_line(line)
+
+
+def _worst_lines(records: list[Record]) -> list[str]:
+    worst: dict[tuple[str, str], dict[str, float]] = {}
+    for record in records:
+        if record.family == "random" and record.summary:
+            cell = worst.setdefault((record.subject, record.format), {})
+            figure = record.summary.max_ulp or 0.0
+            cell[record.operation] = max(cell.get(record.operation, 0.0), figure)
+    header = f"{'':24s}" + "".join(f"{operation:>15s}" for operation in OPERATIONS)
+    return [header] + [
+        f"{subject:16s}{format_name:8s}"
+        + "".join(f"{cell.get(operation, 0.0):15.4g}" for operation in OPERATIONS)
+        for (subject, format_name), cell in sorted(worst.items())
+    ]

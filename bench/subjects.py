@@ -1,0 +1,38 @@
+"""Subjects: anything that computes some of the four operations. Measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numerics import METHODS, OPERATIONS, Method
+from numerics.bounds import Bound
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A name, a function for each operation that is offered, and the bounds it claims.
+
+    Functions take an array of shape (rows, K), and `cross_entropy` labels as its second argument;
+    they work over the last axis.
+    """
+
+    name: str
+    functions: Mapping[str, Callable[..., Any]]
+    formats: tuple[str, ...]
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+
+    def offers(self, operation: str, format_name: str) -> bool:
+        """Whether there is anything to measure."""
+        return operation in self.functions and format_name in self.formats
+
+
+def of_method(method: Method) -> Subject:
+    """One of our own methods as a subject."""
+    functions = {operation: getattr(method, operation) for operation in OPERATIONS}
+    return Subject(method.name, functions, method.formats, method.bounds)
+
+
+SUBJECTS: dict[str, Subject] = {name: of_method(method) for name, method in METHODS.items()}
+"""Our methods, in the order of the table."""

@@ -1,0 +1,38 @@
+"""pytest-benchmark over operation x format x shape x subject. Asserts no accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.cases import SEED
+from bench.subjects import Subject
+from numerics import FORMATS
+
+BATCH_BYTES = 2 * 2**20
+
+
+def test_throughput(
+    benchmark: BenchmarkFixture, subject: Subject, operation: str, format_name: str, columns: int
+) -> None:
+    """Time on about 2 MiB of normal logits of scale 5; ns per element of the input."""
+    dtype = FORMATS[format_name].dtype
+    rows = max(1, BATCH_BYTES // dtype.itemsize // columns)
+    rng = np.random.default_rng(SEED)
+    x = rng.normal(scale=5.0, size=(rows, columns)).astype(dtype)
+    labels = rng.integers(0, columns, size=rows)
+    arguments = (x, labels) if operation == "cross_entropy" else (x,)
+    benchmark.group = f"{operation} {format_name} {rows}x{columns}"
+    with np.errstate(all="ignore"):
+        benchmark(subject.functions[operation], *arguments)
+    if benchmark.stats is not None:
+        stats = benchmark.stats.stats
+        benchmark.extra_info.update(
+            subject=subject.name,
+            operation=operation,
+            format=format_name,
+            rows=rows,
+            columns=columns,
+            ns_per_element=stats.median * 1e9 / x.size,
+            iqr_ns_per_element=stats.iqr * 1e9 / x.size,
+        )

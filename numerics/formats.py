@@ -1,0 +1,98 @@
+"""The three IEEE 754 formats and their constants. Knows nothing of softmax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary floating-point format.
+
+    `precision` counts the bits of the significand, the hidden one included; `max_exponent` is
+    the exponent of the largest binade. All else follows from these two. Properties are Python
+    floats, exact in every format.
+
+    >>> FP32.unit_roundoff == 2**-24
+    True
+    >>> FP16.largest
+    65504.0
+    """
+
+    name: str
+    precision: int
+    max_exponent: int
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The native NumPy dtype."""
+        return np.dtype(f"float{self.name.removeprefix('fp')}")
+
+    @property
+    def unit_roundoff(self) -> float:
+        """u = 2^-precision: the largest relative error of one rounding to nearest."""
+        return math.ldexp(1.0, -self.precision)
+
+    @property
+    def min_exponent(self) -> int:
+        """Exponent of the smallest normal binade."""
+        return 1 - self.max_exponent
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        return math.ldexp(2.0 - 2.0 * self.unit_roundoff, self.max_exponent)
+
+    @property
+    def smallest_normal(self) -> float:
+        """The smallest positive number with full precision."""
+        return math.ldexp(1.0, self.min_exponent)
+
+    @property
+    def smallest_subnormal(self) -> float:
+        """The smallest positive number, which is the spacing of all subnormal numbers."""
+        return math.ldexp(1.0, self.min_exponent - self.precision + 1)
+
+    @cached_property
+    def exp_overflow(self) -> float:
+        """The largest number of the format whose exponential does not exceed `largest`."""
+        nearest = self.dtype.type(math.log(self.largest))
+        limit = math.log(self.largest)
+        return float(nearest if nearest <= limit else np.nextafter(nearest, self.dtype.type(0)))
+
+    @cached_property
+    def exp_underflow(self) -> float:
+        """The smallest number of the format whose exponential is at least `smallest_normal`."""
+        limit = math.log(self.smallest_normal)
+        nearest = self.dtype.type(limit)
+        return float(nearest if nearest >= limit else np.nextafter(nearest, self.dtype.type(0)))
+
+
+FP16 = Format("fp16", precision=11, max_exponent=15)
+FP32 = Format("fp32", precision=24, max_exponent=127)
+FP64 = Format("fp64", precision=53, max_exponent=1023)
+
+FORMATS: dict[str, Format] = {format.name: format for format in (FP16, FP32, FP64)}
+_BY_DTYPE = {format.dtype: format for format in FORMATS.values()}
+
+
+def format_of(dtype: npt.DTypeLike) -> Format:
+    """The format of a dtype in any byte order; TypeError for a dtype that is none of the three.
+
+    >>> format_of(np.float16).name
+    'fp16'
+    >>> format_of(">f8").name
+    'fp64'
+    """
+    native = np.dtype(dtype).newbyteorder("=")
+    if native not in _BY_DTYPE:
+        raise TypeError(f"expected float16, float32 or float64, not dtype {np.dtype(dtype)}")
+    return _BY_DTYPE[native]

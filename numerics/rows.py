@@ -1,0 +1,202 @@
+"""The one place for axes, dtypes, labels, bad input and special rows.
+
+A kernel sees a C-contiguous array of shape (rows, K) in one of the three formats, and no more:
+
+- `elementwise`, `reduction` and `labelled` turn whatever the caller passed into rows, call the
+  kernel and put the result back into the caller's shape. Since every memory order becomes the
+  same rows, it cannot change a bit of the result.
+- `guarded` wraps a kernel in the published policy for rows that hold NaN, +inf or only -inf, and
+  keeps floating-point warnings in. `naive` goes without it and breaks as it breaks.
+- `row_max`, `row_sum` and `at_label` are the reductions that the kernels are written with.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.formats import FP64, FloatArray, format_of
+
+Axis: TypeAlias = int | Sequence[int] | None
+Labels: TypeAlias = npt.NDArray[np.intp]
+Kernel: TypeAlias = Callable[[FloatArray], FloatArray]
+LabelKernel: TypeAlias = Callable[[FloatArray, Labels], FloatArray]
+P = ParamSpec("P")
+
+
+# --- What kernels are written with ---------------------------------------------------------------
+
+
+def row_max(x: FloatArray) -> FloatArray:
+    """Largest entry of each row, shape (rows, 1)."""
+    result: FloatArray = x.max(axis=1, keepdims=True)
+    return result
+
+
+def row_sum(x: FloatArray) -> FloatArray:
+    """Sum of each row, shape (rows, 1); fp16 rows are summed and returned in fp32.
+
+    65 520 ones overflow fp16, and K = 65 536 is an ordinary vocabulary.
+    """
+    at_least_fp32 = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+    result: FloatArray = at_least_fp32.sum(axis=1, keepdims=True)
+    return result
+
+
+def at_label(x: FloatArray, labels: Labels) -> FloatArray:
+    """The entry of each row that its label names, shape (rows,)."""
+    result: FloatArray = np.take_along_axis(x, labels[:, np.newaxis], axis=1)[:, 0]
+    return result
+
+
+# --- Special rows --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What an operation returns for a special row; a NaN in the row always gives NaN."""
+
+    all_negative_infinity: Callable[[int], float]
+    has_positive_infinity: float
+
+
+POLICIES = {
+    "softmax": Policy(lambda K: 1 / K, math.nan),
+    "log_softmax": Policy(lambda K: -math.log(K), math.nan),
+    "log_sum_exp": Policy(lambda K: -math.inf, math.inf),
+    "cross_entropy": Policy(math.log, math.nan),
+}
+
+
+def guarded(
+    operation: str,
+) -> Callable[
+    [Callable[Concatenate[FloatArray, P], FloatArray]],
+    Callable[Concatenate[FloatArray, P], FloatArray],
+]:
+    """Decorator: apply the policy of `operation` to the rows that a kernel cannot know about.
+
+    The kernel runs on all rows with floating-point warnings off, its result is rounded to the
+    format of its input, and the special rows are overwritten.
+    """
+    policy = POLICIES[operation]
+
+    def decorate(
+        kernel: Callable[Concatenate[FloatArray, P], FloatArray],
+    ) -> Callable[Concatenate[FloatArray, P], FloatArray]:
+        @wraps(kernel)
+        def guarded_kernel(x: FloatArray, /, *args: P.args, **kwargs: P.kwargs) -> FloatArray:
+            with np.errstate(all="ignore"):
+                out = kernel(x, *args, **kwargs).astype(x.dtype, copy=False)
+                _overwrite_special(policy, x, out)
+            return out
+
+        return guarded_kernel
+
+    return decorate
+
+
+def _overwrite_special(policy: Policy, x: FloatArray, out: FloatArray) -> None:
+    # One max and one min over the whole block are ten times cheaper than a max of each row,
+    # and finite ends rule out every special row.
+    if x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())):
+        return
+    largest = x.max(axis=1)
+    out[np.isneginf(largest)] = policy.all_negative_infinity(x.shape[1])
+    out[np.isposinf(largest)] = policy.has_positive_infinity
+    out[np.isnan(largest)] = math.nan
+
+
+# --- From the caller's array to rows and back ----------------------------------------------------
+
+
+def elementwise(kernel: Kernel, x: npt.ArrayLike, axis: Axis) -> FloatArray:
+    """Apply a kernel (rows, K) -> (rows, K) over `axis`: softmax and log-softmax."""
+    array = _as_floating(x)
+    axes = _normalized_axes(axis, array.ndim)
+    out = kernel(_rows(array, axes))
+    moved = out.reshape(_batch_shape(array, axes) + tuple(array.shape[a] for a in axes))
+    return np.moveaxis(moved, range(array.ndim - len(axes), array.ndim), axes)
+
+
+def reduction(kernel: Kernel, x: npt.ArrayLike, axis: Axis, keepdims: bool) -> Any:
+    """Apply a kernel (rows, K) -> (rows,) over `axis`: log-sum-exp.
+
+    As NumPy's reductions, returns a scalar when no axis is left.
+    """
+    array = _as_floating(x)
+    axes = _normalized_axes(axis, array.ndim)
+    shape = _batch_shape(array, axes)
+    out = kernel(_rows(array, axes)).reshape(shape)
+    return np.expand_dims(out, axes) if keepdims else out[()]
+
+
+def labelled(kernel: LabelKernel, x: npt.ArrayLike, y: npt.ArrayLike, axis: int) -> Any:
+    """Apply a kernel ((rows, K), labels) -> (rows,) over `axis`: cross-entropy."""
+    array = _as_floating(x)
+    if axis is None or isinstance(axis, Sequence):
+        raise TypeError(f"axis of cross-entropy must be one int, not {axis!r}")
+    axes = _normalized_axes(axis, array.ndim)
+    shape = _batch_shape(array, axes)
+    rows = _rows(array, axes)
+    out = kernel(rows, _checked_labels(y, shape, rows.shape[1]))
+    return out.reshape(shape)[()]
+
+
+def _as_floating(x: npt.ArrayLike) -> FloatArray:
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
+    array = np.asarray(x)
+    if array.dtype.kind in "biu":
+        return array.astype(FP64.dtype)
+    return array.astype(format_of(array.dtype).dtype, copy=False)
+
+
+def _normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    wanted = axis if isinstance(axis, Sequence) else (axis,)
+    axes = []
+    for one in map(operator.index, wanted):
+        if not -ndim <= one < ndim:
+            raise np.exceptions.AxisError(one, ndim)
+        axes.append(one % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"duplicate value in axis {axis!r}")
+    return tuple(sorted(axes))
+
+
+def _batch_shape(array: FloatArray, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for a, n in enumerate(array.shape) if a not in axes)
+
+
+def _rows(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+    for a in axes:
+        if array.shape[a] == 0:
+            raise ValueError(f"axis {a} has length 0 in shape {array.shape}: a row needs an entry")
+    length = math.prod(array.shape[a] for a in axes)
+    batch = math.prod(_batch_shape(array, axes))
+    moved = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    return np.ascontiguousarray(moved.reshape(batch, length))
+
+
+def _checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Labels:
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, not dtype {labels.dtype}")
+    try:
+        labels = np.broadcast_to(labels, shape).reshape(-1)
+    except ValueError:
+        message = f"labels of shape {labels.shape} do not broadcast to the batch shape {shape}"
+        raise ValueError(message) from None
+    outside = (labels < 0) | (labels >= length)
+    if outside.any():
+        raise IndexError(f"label {labels[outside][0]} is outside 0 .. K-1 for K = {length}")
+    return labels.astype(np.intp)
