@@ -159,8 +159,15 @@ def _survival(ulp: npt.NDArray[np.float64]) -> list[int]:
 def sum_defect(got: FloatArray) -> float | None:
     """Largest |sum p - 1| of the rows, summed without rounding; None when no row is finite."""
     rows = got.astype(np.float64)
-    defects = [abs(math.fsum(row) - 1.0) for row in rows if np.isfinite(row).all()]
+    defects = [_defect(row) for row in rows if np.isfinite(row).all()]
     return max(defects, default=None)
+
+
+def _defect(row: npt.NDArray[np.float64]) -> float:
+    try:
+        return abs(math.fsum(row) - 1.0)
+    except OverflowError:
+        return LARGEST
 
 
 def bits(batches: Sequence[FloatArray]) -> str:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MAX_BYTES = 512 * 2**20
 """Run files above this size are refused: a full run is a tenth of it."""
-_OPEN: dict[str, Callable[..., IO[bytes]]] = {".gz": gzip.open, ".xz": lzma.open}
+_OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 class RunFileError(Exception):
@@ -175,7 +175,7 @@ _FIGURES = (
 
 
 def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     for index, record in enumerate(records):
         if not isinstance(record, dict):
@@ -206,7 +206,7 @@ def _is_number(value: object) -> bool:
 
 
 def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     rows = []
     for index, benchmark in enumerate(benchmarks):

@@ -64,16 +64,19 @@ class Format:
     @cached_property
     def exp_overflow(self) -> float:
         """The largest number of the format whose exponential does not exceed `largest`."""
-        nearest = self.dtype.type(math.log(self.largest))
-        limit = math.log(self.largest)
-        return float(nearest if nearest <= limit else np.nextafter(nearest, self.dtype.type(0)))
+        return self._rounded_towards_zero(math.log(self.largest))
 
     @cached_property
     def exp_underflow(self) -> float:
         """The smallest number of the format whose exponential is at least `smallest_normal`."""
-        limit = math.log(self.smallest_normal)
-        nearest = self.dtype.type(limit)
-        return float(nearest if nearest >= limit else np.nextafter(nearest, self.dtype.type(0)))
+        return self._rounded_towards_zero(math.log(self.smallest_normal))
+
+    def _rounded_towards_zero(self, value: float) -> float:
+        nearest = self.dtype.type(value)
+        # As floats: comparing a NumPy scalar with a Python float would round the latter first.
+        if abs(float(nearest)) <= abs(value):
+            return float(nearest)
+        return float(np.nextafter(nearest, self.dtype.type(0)))
 
 
 FP16 = Format("fp16", precision=11, max_exponent=15)

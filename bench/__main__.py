@@ -1,0 +1,83 @@
+"""The command line: parse, dispatch, exit code. The only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import report, runs
+from bench.files import MarkerError, write_whole
+
+ROOT = Path(__file__).parent.parent
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Tables and pictures of what `pytest bench --benchmark-json=FILE` measured.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    lab = commands.add_parser("compare", help="run the lab: naive against stable on its cases")
+    lab.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+    lab.add_argument("--readme", type=Path, default=ROOT / "README.md", metavar="FILE")
+
+    drawn = commands.add_parser(
+        "report",
+        help="write tables and plots of run files",
+        description="Write accuracy.csv, throughput.csv, tables.md and every plot (SVG and PNG) "
+        "from run files. Into the committed results folder: from the committed reference run when "
+        "no FILE is given, and into README.md too. Elsewhere: beside the committed reference run.",
+    )
+    drawn.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"
+    )
+    drawn.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+    drawn.add_argument(
+        "--alone", action="store_true", help="do not draw the committed reference run beside them"
+    )
+
+    keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
+    keep.add_argument("file", type=Path, metavar="FILE")
+    keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did its work, 2 for input that it cannot use."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.command == "compare":
+            _compare(options)
+        elif options.command == "report":
+            _report(options)
+        else:
+            write_whole(options.output, runs.compact(options.file))
+            print(f"wrote {options.output}")
+    except (runs.RunFileError, MarkerError, OSError) as error:
+        print(f"bench {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"bench {options.command}: interrupted; nothing was changed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from bench import compare
+
+    for path in compare.write(options.output, options.readme):
+        print(f"wrote {path}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    committed = ROOT / "results"
+    for line in report.write(options.files, options.output, committed, options.alone):
+        print(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

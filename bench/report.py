@@ -1,0 +1,113 @@
+"""report: run files -> CSV, Markdown and figures in a folder.
+
+The committed folder fills README.md too. Everything is made before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench import runs
+from bench.files import replace_between_markers, write_whole
+from bench.runs import Run
+
+REFERENCE = Path("runs") / "reference.json.xz"
+"""The committed reference run, inside the committed results folder."""
+SUFFIXES = (".json", ".json.gz", ".json.xz")
+
+
+def write(files: Sequence[Path], output: Path, committed: Path, alone: bool) -> list[str]:
+    """Write the report and return lines that say what was found and where to look."""
+    from bench import plots, tables
+
+    into_committed = output.resolve() == committed.resolve()
+    shown = _runs(files, committed, alone or into_committed)
+    made: dict[str, bytes] = dict(plots.all_figures(shown))
+    made["accuracy.csv"] = _csv(shown, "accuracy")
+    made["throughput.csv"] = _csv(shown, "throughput")
+    made["tables.md"] = tables.page(shown).encode()
+    readme = committed.parent / "README.md"
+    document = fill_readme(readme.read_text(encoding="utf-8"), shown[-1]) if into_committed else ""
+    for name, content in made.items():
+        write_whole(output / name, content)
+    if into_committed:
+        write_whole(readme, document)
+    return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
+
+
+def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
+    """The runs to draw. A folder stands for all run files in it, oldest NumPy first."""
+    reference = committed / REFERENCE
+    if not files:
+        return [runs.load(reference)]
+    shown: list[Run] = []
+    for path in files:
+        shown += _in_folder(path) if path.is_dir() else [runs.load(path)]
+    if not alone and len(shown) == 1 and reference.exists():
+        shown = [runs.load(reference, label="reference"), *shown]
+    return _told_apart(shown)
+
+
+def _in_folder(folder: Path) -> list[Run]:
+    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(SUFFIXES)]
+    if not found:
+        raise runs.RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
+    return sorted(map(runs.load, found), key=lambda run: version_key(run.environment["numpy"]))
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """A sortable form of a version: its leading numbers.
+
+    >>> version_key("1.26.4") < version_key("2.4.0rc1") < version_key("2.10")
+    True
+    """
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def _told_apart(shown: list[Run]) -> list[Run]:
+    """Runs of one NumPy version get a number; all in the order of their versions."""
+    labels = [run.label for run in shown]
+    return [
+        replace(run, label=f"{run.label} ({labels[: i + 1].count(run.label)})")
+        if labels.count(run.label) > 1
+        else run
+        for i, run in enumerate(shown)
+    ]
+
+
+def fill_readme(document: str, run: Run) -> str:
+    """The README with the headline table of a run between its markers."""
+    from bench import tables
+
+    content = f"{tables.headline(run)}\n\n*{tables.provenance(run)}*"
+    return replace_between_markers(document, "headline", content)
+
+
+def _csv(shown: Sequence[Run], name: str) -> bytes:
+    import pandas as pd
+
+    parts = [getattr(run, name).assign(run=run.label) for run in shown]
+    table = pd.concat([part for part in parts if len(part)] or parts)
+    # What is not a figure stays in the run file; floats keep every digit.
+    table = table.drop(columns=["survival", "max_ulp_by_width", "worst"], errors="ignore")
+    text: str = table[["run", *table.columns.drop("run")]].to_csv(index=False)
+    return text.encode()
+
+
+def _findings(run: Run) -> list[str]:
+    accuracy = run.accuracy
+    lines = [f"{run.label} on {run.cpu}, effort {run.effort}:"]
+    for subject in accuracy["subject"].unique():
+        mine = accuracy[accuracy["subject"] == subject]
+        ordinary = mine[mine["family"] == "random"]
+        worst = ordinary.groupby("format", sort=False)["max_ulp"].max()
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in worst.items())
+        broken = int(mine["claim_broken"].sum())
+        lines.append(
+            f"  {subject}: at most {figures} ulp on ordinary rows; {int(mine['failures'].sum()):,} "
+            f"failures in {int(mine['elements'].sum()):,} outputs; {broken} beyond their bound"
+        )
+    return lines

@@ -1,0 +1,257 @@
+"""Records and lab results as Markdown. Formats figures; computes nothing but maxima."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
+
+from numerics import FORMATS, OPERATIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.compare import Comparison, Divergence
+    from bench.runs import Run
+
+TITLES = {
+    "softmax": "softmax",
+    "log_softmax": "log-softmax",
+    "log_sum_exp": "log-sum-exp",
+    "cross_entropy": "cross-entropy",
+}
+HEADLINE_COLUMNS = 600
+"""Row length at which the headline table and plot give the time."""
+
+
+def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
+    """A Markdown table: the first `text` columns to the left, the others to the right."""
+    alignment = ["left"] * text + ["right"] * (len(headers) - text)
+    return tabulate(
+        rows, headers, tablefmt="pipe", colalign=alignment if rows else None, disable_numparse=True
+    )
+
+
+def figure(value: float) -> str:
+    """Three significant digits, with k, M, G, T beyond a thousand; - for what was not measured.
+
+    >>> [figure(x) for x in (0.5, 15_600_000.0, 123.4, 0.0, 2e30)]
+    ['0.5', '15.6M', '123', '0', '2e30']
+    """
+    if value is None or math.isnan(value):
+        return "-"
+    if value == 0 or 1e-3 <= abs(value) < 1e3:
+        return f"{value:.3g}"
+    for power, suffix in ((3, "k"), (6, "M"), (9, "G"), (12, "T")):
+        if 1e3 <= abs(value) < 9.995 * 10 ** (power + 2):
+            return f"{value / 10**power:.3g}{suffix}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+# --- The lab -------------------------------------------------------------------------------------
+
+
+def predictions(predicted: dict[str, Any]) -> str:
+    """One row for each case, the three formats side by side where they differ."""
+
+    def cell(table: dict[str, Any], name: str) -> str:
+        values = [table[format_name][name] for format_name in FORMATS]
+        return values[0] if len(set(values)) == 1 else " / ".join(values)
+
+    authors = {"lab": "the lab", "ours": "us"}
+    rows = [
+        [case, authors[table["by"]]]
+        + [cell(table, name) for name in ("naive_nan", "stable_nan", "cross_entropy")]
+        for case, table in predicted.items()
+    ]
+    headers = ["case", "predicted by", "naive NaN?", "stable NaN?", "cross-entropy, label 1"]
+    return markdown(headers, rows, text=2)
+
+
+def lab_results(comparisons: Sequence[Comparison]) -> str:
+    """One row for each case and format."""
+    rows = []
+    for c in comparisons:
+        valid = [d for d in c.relative_difference if not math.isnan(d)]
+        rows.append(
+            [c.case, c.format]
+            + ["**NaN**" if outcome.has_nan else "no" for outcome in (c.naive, c.stable)]
+            + [_digits(outcome.sum, 8) for outcome in (c.naive, c.stable)]
+            + [_digits(outcome.largest, 4) for outcome in (c.naive, c.stable)]
+            + [figure(max(valid, default=math.nan))]
+            + [_loss(outcome.cross_entropy) for outcome in (c.naive, c.stable)]
+        )
+    headers = ["case", "format", "NaN, naive", "NaN, stable", "sum, naive", "sum, stable"]
+    headers += ["max, naive", "max, stable", "rel. diff.", "CE, naive", "CE, stable"]
+    return markdown(headers, rows, text=2)
+
+
+def divergences(comparisons: Sequence[Comparison], explained: Sequence[Divergence]) -> str:
+    """Prediction against reality, with the reason for each divergence."""
+    from bench.compare import reality
+
+    actual = {(c.case, c.format): reality(c) for c in comparisons}
+    names = {
+        "naive_nan": "naive NaN?",
+        "stable_nan": "stable NaN?",
+        "cross_entropy": "cross-entropy",
+    }
+    rows = []
+    for entry in explained:
+        found = [actual[entry.case, name][entry.figure] for name in entry.formats]
+        shown = [_digits(float(v), 4) if _is_float(v) else v for v in found]
+        rows.append(
+            [
+                entry.case,
+                ", ".join(entry.formats),
+                names[entry.figure],
+                entry.predicted,
+                shown[0] if len(set(shown)) == 1 else " / ".join(shown),
+                entry.because,
+            ]
+        )
+    headers = ["case", "format", "figure", "predicted", "reality", "because"]
+    return markdown(headers, rows, text=6)
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _digits(value: float, digits: int) -> str:
+    return "NaN" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def _loss(value: float | str) -> str:
+    return "IndexError" if isinstance(value, str) else _digits(value, 4)
+
+
+# --- Runs ----------------------------------------------------------------------------------------
+
+
+def provenance(run: Run) -> str:
+    """One line on where figures come from."""
+    environment = run.environment
+    return (
+        f"{run.label}, Python {environment.get('python')}, {run.cpu}, "
+        f"{environment.get('libc')}, effort {run.effort}, commit {run.commit}, {run.datetime[:10]}"
+    )
+
+
+def headline(run: Run) -> str:
+    """One row for each subject and format: largest ulp errors, failures, bound, time."""
+    accuracy = run.accuracy
+    rows = []
+    for subject in accuracy["subject"].unique():
+        for format_name in FORMATS:
+            cell = accuracy[(accuracy["subject"] == subject) & (accuracy["format"] == format_name)]
+            if cell.empty:
+                continue
+            ordinary = cell[cell["family"] == "random"]
+            rows.append(
+                [subject, format_name]
+                + [_worst(ordinary, operation) for operation in OPERATIONS]
+                + [_worst(cell, "log_softmax")]
+                + [f"{int(cell['failures'].sum()):,} of {int(cell['elements'].sum()):,}"]
+                + [figure(cell["claim_ratio"].max())]
+                + [_time(run.throughput, subject, format_name)]
+            )
+    headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
+    headers += ["measured / bound", f"ns per element, softmax, K = {HEADLINE_COLUMNS}"]
+    return markdown(headers, rows, text=2)
+
+
+def _worst(cell: pd.DataFrame, operation: str) -> str:
+    return figure(cell.loc[cell["operation"] == operation, "max_ulp"].max())
+
+
+def _time(throughput: pd.DataFrame, subject: str, format_name: str) -> str:
+    chosen = throughput[
+        (throughput["subject"] == subject)
+        & (throughput["format"] == format_name)
+        & (throughput["operation"] == "softmax")
+        & (throughput["columns"] == HEADLINE_COLUMNS)
+    ]
+    return figure(chosen["ns_per_element"].median())
+
+
+def accuracy_by_case(run: Run) -> str:
+    """For each operation, largest ulp error of each case by subject and format, failures marked."""
+    parts = []
+    subjects = list(run.accuracy["subject"].unique())
+    for operation in OPERATIONS:
+        table = run.accuracy[run.accuracy["operation"] == operation]
+        cells = {
+            (row["case"], row["format"], row["subject"]): error_cell(row)
+            for _, row in table.iterrows()
+        }
+        columns = [(name, subject) for name in FORMATS for subject in subjects]
+        rows = [
+            [case] + [cells.get((case, *column), "not offered") for column in columns]
+            for case in table["case"].unique()
+        ]
+        headers = ["case"] + [f"{subject}, {name}" for name, subject in columns]
+        parts.append(f"### {TITLES[operation]}\n\n{markdown(headers, rows)}")
+    return "\n\n".join(parts)
+
+
+def error_cell(row: pd.Series[Any]) -> str:
+    """Largest ulp error of a record; with failures, their kind and number."""
+    if row["outcome"] != "measured":
+        return str(row["outcome"])
+    kinds = {"nan_failures": "NaN", "infinity_failures": "inf", "missed_special": "special"}
+    failures = [f"{int(row[k])} {name}" for k, name in kinds.items() if row[k]]
+    return ", ".join([figure(row["max_ulp"]), *failures])
+
+
+def throughput_by_shape(run: Run) -> str:
+    """For each operation and format, median ns per element by K."""
+    keys = ["operation", "format", "subject"]
+    table: Any = run.throughput.pivot_table(index=keys, columns="columns", values="ns_per_element")
+    rows = [
+        [TITLES[operation], format_name, subject]
+        + [figure(v) for v in table.loc[(operation, format_name, subject)]]
+        for operation in OPERATIONS
+        for format_name in FORMATS
+        for subject in run.throughput["subject"].unique()
+        if (operation, format_name, subject) in table.index
+    ]
+    return markdown([*keys, *(f"K = {k}" for k in table.columns)], rows, text=3)
+
+
+def runs_compared(runs: Sequence[Run]) -> str:
+    """Largest ulp error of ordinary cases by run, oldest first."""
+    ordinary = [run.accuracy[run.accuracy["family"] == "random"] for run in runs]
+    keys = ["operation", "format", "subject"]
+    worst = [table.groupby(keys, sort=False)["max_ulp"].max() for table in ordinary]
+    rows = [
+        [TITLES[operation], format_name, subject]
+        + [figure(w.get((operation, format_name, subject), math.nan)) for w in worst]
+        for operation, format_name, subject in worst[-1].index
+    ]
+    return markdown([*keys, *(run.label for run in runs)], rows, text=3)
+
+
+def page(runs: Sequence[Run]) -> str:
+    """Every table of a report, as one Markdown document."""
+    parts = ["# Measured", "Generated by `python -m bench report`; not edited by hand."]
+    parts.append("\n".join(f"- {provenance(run)}" for run in runs))
+    if len(runs) > 1:
+        parts += ["## Runs side by side: largest ulp error of ordinary cases", runs_compared(runs)]
+    for run in runs:
+        parts += [
+            f"## {run.label}",
+            "Largest ulp errors: sampled, so lower bounds of the true maxima. Times: medians, on "
+            "one machine; compare ratios of one run only.",
+            headline(run),
+            accuracy_by_case(run),
+            f"### ns per element\n\n{throughput_by_shape(run)}" if len(run.throughput) else "",
+        ]
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,0 +1,177 @@
+"""measure() and its verdict: wrong methods are planted here, and must turn it red."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.accuracy import Record, complaints, measure
+from bench.cases import CASES, Case
+from bench.reference import Exact, compute
+from bench.runs import to_json
+from bench.subjects import SUBJECTS, Subject
+from numerics import FORMATS, OPERATIONS
+
+STABLE = SUBJECTS["stable"]
+NAMES = ("large positive", "all -inf", "normal 1", "confident", "mask -inf", "plus inf")
+CHOSEN = {case.name: case for case in CASES if case.name in NAMES}
+LONG = Case("long", "random", "", lambda format, rng: [rng.normal(size=(1, 4096))])
+_EXACT: dict[tuple[str, str], dict[str, Exact]] = {}
+
+
+def exact_for(case: Case, format_name: str) -> dict[str, Exact]:
+    key = case.name, format_name
+    if key not in _EXACT:
+        _EXACT[key] = compute(case.batches(FORMATS[format_name]), FORMATS[format_name])
+    return _EXACT[key]
+
+
+def record_of(
+    function: Callable[..., Any], case: Case, format_name: str, operation: str = "softmax"
+) -> Record:
+    subject = replace(STABLE, name="planted", functions={operation: function})
+    with np.errstate(all="ignore"):
+        exact = exact_for(case, format_name)
+        return measure(subject, operation, case, FORMATS[format_name], exact)
+
+
+@pytest.mark.parametrize("case", CHOSEN.values(), ids=lambda case: case.slug)
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_stable_has_nothing_to_complain_of(case: Case, format_name: str, operation: str) -> None:
+    function = STABLE.functions[operation]
+    assert complaints(record_of(function, case, format_name, operation)) == []
+
+
+def no_shift(x: Any) -> Any:
+    e = np.exp(x)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def narrow_accumulator(x: Any) -> Any:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    total = np.cumsum(e, axis=1, dtype=np.float16)[:, -1:].astype(x.dtype)
+    return e / total
+
+
+def one_ulp_off(x: Any) -> Any:
+    right = STABLE.functions["softmax"](x)
+    return right + np.spacing(right)
+
+
+def ten_ulp_off(x: Any) -> Any:
+    right = STABLE.functions["softmax"](x)
+    return (right + 10 * np.spacing(right)).astype(x.dtype)
+
+
+def forgotten_max(x: Any) -> Any:
+    return np.log(np.exp(x - x.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+def nan_for_empty_rows(x: Any) -> Any:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("planted", "case", "format_name", "operation"),
+    [
+        (no_shift, CHOSEN["large positive"], "fp32", "softmax"),
+        (narrow_accumulator, LONG, "fp32", "softmax"),
+        (narrow_accumulator, LONG, "fp16", "softmax"),
+        (one_ulp_off, CHOSEN["mask -inf"], "fp64", "softmax"),
+        (one_ulp_off, CHOSEN["mask -inf"], "fp32", "softmax"),
+        (one_ulp_off, CHOSEN["mask -inf"], "fp16", "softmax"),
+        (ten_ulp_off, CHOSEN["normal 1"], "fp64", "softmax"),
+        (forgotten_max, CHOSEN["normal 1"], "fp32", "log_sum_exp"),
+        (nan_for_empty_rows, CHOSEN["all -inf"], "fp32", "softmax"),
+        (lambda x: np.nan_to_num(STABLE.functions["softmax"](x)), CHOSEN["plus inf"], "fp64",
+         "softmax"),
+    ],
+    ids=["no_shift", "fp16_sum_in_fp32", "fp16_sum_in_fp16", "one_ulp_off_fp64", "one_ulp_off_fp32",
+         "one_ulp_off_fp16", "ten_ulp_off", "forgotten_max",
+         "nan_for_empty_rows", "hides_nan"],
+)  # fmt: skip
+def test_planted_faults_are_caught(
+    planted: Callable[..., Any], case: Case, format_name: str, operation: str
+) -> None:
+    found = complaints(record_of(planted, case, format_name, operation))
+    assert found
+    assert "bound" in found[0]
+
+
+def wrong_dtype(x: Any) -> Any:
+    return STABLE.functions["softmax"](x.astype(np.float64))
+
+
+def wrong_shape(x: Any) -> Any:
+    return STABLE.functions["softmax"](x)[0]
+
+
+def writes_to_its_input(x: Any) -> Any:
+    np.exp(x, out=x)
+    return x / x.sum(axis=1, keepdims=True)
+
+
+def raises(x: Any) -> Any:
+    raise ZeroDivisionError("on purpose")
+
+
+@pytest.mark.parametrize(
+    ("planted", "message"),
+    [
+        (wrong_dtype, "returned float64 of shape .* expected float32"),
+        (wrong_shape, r"of shape \(5,\), expected float32 of shape \(1000, 5\)"),
+        (writes_to_its_input, "wrote to its input"),
+        (raises, "ZeroDivisionError: on purpose"),
+    ],
+)
+def test_what_a_subject_does_wrong_is_recorded_and_no_crash(
+    planted: Callable[..., Any], message: str
+) -> None:
+    record = record_of(planted, CHOSEN["normal 1"], "fp32")
+    assert record.outcome == "raised"
+    with pytest.raises(AssertionError, match=message):
+        assert not complaints(record), complaints(record)[0]
+
+
+def test_labels_out_of_range_are_recorded_as_undefined() -> None:
+    case = next(case for case in CASES if case.name == "single element")
+    entropy = STABLE.functions["cross_entropy"]
+    record = record_of(entropy, case, "fp64", "cross_entropy")
+    assert (record.outcome, complaints(record)) == ("undefined", [])
+    assert record.message.startswith("IndexError: label 1")
+    silent = record_of(lambda x, y: x[:, 0], case, "fp64", "cross_entropy")
+    assert "expected an IndexError" in complaints(silent)[0]
+
+
+def test_flags_witness_and_json() -> None:
+    record = record_of(no_shift, CHOSEN["large positive"], "fp32")
+    assert {"overflow", "invalid value"} <= set(record_flags(no_shift, "large positive"))
+    assert record.worst
+    assert record.worst["got"] == "nan"
+    assert float.fromhex(record.worst["x"][1]) == 92.0
+    assert float.fromhex(record.worst["exact"]) == 1.0
+    plain = record.as_json()
+    assert plain["nan_failures"] == 1
+    assert "NaN" not in to_json(plain)
+
+
+def record_flags(function: Callable[..., Any], name: str) -> tuple[str, ...]:
+    subject = Subject("planted", {"softmax": function}, tuple(FORMATS))
+    case = CHOSEN[name]
+    return measure(subject, "softmax", case, FORMATS["fp32"], exact_for(case, "fp32")).flags
+
+
+def test_stable_raises_no_flags() -> None:
+    assert record_flags(STABLE.functions["softmax"], "large positive") == ()
+
+
+def test_widths_are_told_apart() -> None:
+    case = Case("widths", "random", "", lambda f, rng: [rng.normal(size=(1, k)) for k in (3, 9, 4)])
+    record = record_of(STABLE.functions["softmax"], case, "fp32")
+    assert [width for width, _ in record.max_ulp_by_width] == [3, 4, 9]

@@ -1,0 +1,84 @@
+"""The constants that the bounds rest on, measured: NumPy's exp and log, and its summation."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from numerics import FORMATS, Format
+from numerics.bounds import ELEMENTARY, summation_depth
+
+
+def relative_error_in_u(got: Any, arguments: Any, function: Any, format: Format) -> float:
+    """Largest |got - exact| / (u max(|exact|, smallest normal)), against mpmath."""
+    worst = 0.0
+    with mpmath.workprec(120):
+        for value, x in zip(got.tolist(), arguments.tolist(), strict=True):
+            exact = function(mpmath.mpf(x))
+            scale = max(abs(exact), format.smallest_normal) * mpmath.mpf(format.unit_roundoff)
+            worst = max(worst, float(abs(mpmath.mpf(value) - exact) / scale))
+    return worst
+
+
+def exp_arguments(format: Format) -> Any:
+    """All numbers of fp16; in wider formats a dense sample, and the worst point NumPy names."""
+    if format.name == "fp16":
+        every = np.arange(65_536, dtype=np.uint16).view(np.float16)
+        return every[np.isfinite(every) & (every <= format.exp_overflow) & (every > -20)]
+    low = math.log(format.smallest_subnormal)
+    sample = np.random.default_rng(7).uniform(low, format.exp_overflow, 20_000)
+    near_zero = np.random.default_rng(8).uniform(-1, 1, 5_000)
+    hard = np.array([0xC2781E37], np.uint32).view(np.float32).astype(np.float64)
+    return np.concatenate([sample, near_zero, hard]).astype(format.dtype)
+
+
+def log_arguments(format: Format) -> Any:
+    if format.name == "fp16":
+        every = np.arange(65_536, dtype=np.uint16).view(np.float16)
+        return every[np.isfinite(every) & (every > 0)]
+    sample = np.exp(np.random.default_rng(9).uniform(-80, 80, 15_000))
+    near_one = np.random.default_rng(10).uniform(0.5, 2.0, 10_000)
+    hard = np.array([0x3F486945], np.uint32).view(np.float32).astype(np.float64)
+    return np.concatenate([sample, near_one, hard]).astype(format.dtype)
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_numpy_exp_errs_by_no_more_than_the_bounds_assume(format: Format) -> None:
+    x = exp_arguments(format)
+    with np.errstate(under="ignore"):
+        got = np.exp(x)
+    assert relative_error_in_u(got, x, mpmath.exp, format) <= ELEMENTARY[format.name].exp
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_numpy_exp_of_zero_is_exactly_one(format: Format) -> None:
+    assert (np.exp(np.zeros(100, format.dtype)) == 1).all()
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_numpy_log_errs_by_no_more_than_the_bounds_assume(format: Format) -> None:
+    x = log_arguments(format)
+    assert relative_error_in_u(np.log(x), x, mpmath.log, format) <= ELEMENTARY[format.name].log
+
+
+@pytest.mark.parametrize("format_name", ["fp32", "fp64"])
+@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 127, 128, 129, 600, 1000, 4096, 50_257])
+def test_sums_of_positive_numbers_err_by_at_most_their_depth(format_name: str, length: int) -> None:
+    format = FORMATS[format_name]
+    x = np.random.default_rng(length).uniform(0.5, 1.0, length).astype(format.dtype)
+    exact = sum(map(Fraction, x.tolist()))
+    error = abs(Fraction(float(x[np.newaxis].sum(axis=1)[0])) - exact) / exact
+    depth = summation_depth(length)
+    # (1 + u)^depth - 1, the bound before it is cut to first order.
+    assert error <= (1 + Fraction(format.unit_roundoff)) ** depth - 1
+
+
+def test_depth_is_far_below_sequential_and_never_below_logarithmic() -> None:
+    for length in range(1, 2000):
+        assert math.ceil(math.log2(length)) <= summation_depth(length) <= max(length - 1, 0)
+    assert summation_depth(50_257) < 50

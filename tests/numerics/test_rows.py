@@ -1,0 +1,175 @@
+"""Axes, dtypes, labels and bad input: the same for every method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from numerics import FORMATS, METHODS, Method, stable_cross_entropy, stable_softmax
+
+METHOD_PARAMETERS = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+ELEMENTWISE = ("softmax", "log_softmax")
+
+
+def cube(format_name: str = "fp64") -> Any:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(3, 4, 5)).astype(FORMATS[format_name].dtype)
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def calls(method: Method) -> dict[str, Callable[..., Any]]:
+    return {
+        "softmax": method.softmax,
+        "log_softmax": method.log_softmax,
+        "log_sum_exp": method.log_sum_exp,
+        "cross_entropy": lambda x, **options: method.cross_entropy(x, 1, **options),
+    }
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_axis_is_moved_axis(method: Method, format_name: str, axis: int) -> None:
+    x = cube(format_name)
+    moved = np.moveaxis(x, axis, -1)
+    for operation, call in calls(method).items():
+        expected = call(moved)
+        if operation in ELEMENTWISE:
+            expected = np.moveaxis(expected, -1, axis)
+        assert same_bits(call(x, axis=axis), expected), operation
+
+
+@METHOD_PARAMETERS
+def test_tuple_of_axes_and_none_are_one_long_row(method: Method) -> None:
+    x = cube()
+    for operation in ELEMENTWISE:
+        call = getattr(method, operation)
+        assert same_bits(call(x, axis=(1, 2)), call(x.reshape(3, 20)).reshape(x.shape))
+        assert same_bits(call(x, axis=(2, -2)), call(x, axis=(1, 2)))
+        assert same_bits(call(x, axis=None), call(x.ravel()).reshape(x.shape))
+    assert method.log_sum_exp(x, axis=(0, 2)).shape == (4,)
+    assert method.log_sum_exp(x, axis=(0, 2), keepdims=True).shape == (1, 4, 1)
+    assert method.log_sum_exp(x, axis=None, keepdims=True).shape == (1, 1, 1)
+    assert isinstance(method.log_sum_exp(x, axis=None), np.float64)
+
+
+@METHOD_PARAMETERS
+def test_scalar_is_a_row_of_one(method: Method) -> None:
+    assert method.softmax(3.0, axis=None) == 1.0
+    assert method.softmax(3.0, axis=None).shape == ()
+    assert method.log_sum_exp(3.0, axis=None) == pytest.approx(3.0, rel=2**-51)  # exp, then log
+    with pytest.raises(np.exceptions.AxisError):
+        method.softmax(3.0)
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_memory_order_strides_and_byte_order_change_no_bit(
+    method: Method, format_name: str
+) -> None:
+    x = np.random.default_rng(2).normal(size=(64, 100)).astype(FORMATS[format_name].dtype)
+    wide = np.zeros((64, 200), x.dtype)
+    wide[:, ::2] = x
+    reversed_twice = x[::-1, ::-1].copy()[::-1, ::-1]
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    variants = [np.asfortranarray(x), wide[:, ::2], reversed_twice, read_only]
+    variants.append(x.astype(x.dtype.newbyteorder()))
+    for operation, call in calls(method).items():
+        for variant in variants:
+            before = variant.tobytes()
+            assert same_bits(call(variant), call(x)), operation
+            assert variant.tobytes() == before
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_row_in_a_batch_has_the_bits_of_the_row_alone(method: Method, format_name: str) -> None:
+    x = np.random.default_rng(3).normal(size=(33, 70)).astype(FORMATS[format_name].dtype)
+    for operation, call in calls(method).items():
+        alone = np.stack([call(row) for row in x])
+        assert same_bits(call(x), alone), operation
+
+
+@METHOD_PARAMETERS
+def test_integers_booleans_and_lists_are_computed_in_fp64(method: Method) -> None:
+    for x in ([1, 2, 3], np.array([1, 2, 3], np.int8), (1.0, 2.0, 3.0)):
+        assert same_bits(method.softmax(x), method.softmax(np.array([1.0, 2.0, 3.0])))
+    assert same_bits(method.softmax([True, False]), method.softmax([1.0, 0.0]))
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array([1 + 1j]),
+        np.array([object()]),
+        np.array(["a"]),
+        np.ma.masked_array([1.0, 2.0], [0, 1]),
+    ],
+    ids=["complex", "object", "string", "masked"],
+)
+def test_dtypes_that_are_no_logits_are_refused(method: Method, x: Any) -> None:
+    for call in calls(method).values():
+        with pytest.raises(TypeError, match=r"masked|dtype"):
+            call(x)
+
+
+@METHOD_PARAMETERS
+def test_longdouble_is_refused_by_name(method: Method) -> None:
+    if np.dtype(np.longdouble) == np.float64:
+        pytest.skip("longdouble is float64 on this platform")
+    with pytest.raises(TypeError, match=str(np.dtype(np.longdouble))):
+        method.softmax(np.zeros(2, np.longdouble))
+
+
+@METHOD_PARAMETERS
+def test_zero_length_rows_are_an_error_and_no_rows_are_not(method: Method) -> None:
+    for call in calls(method).values():
+        with pytest.raises(ValueError, match="axis 1 has length 0"):
+            call(np.zeros((2, 0, 3)), axis=1)
+    assert method.softmax(np.zeros((0, 3))).shape == (0, 3)
+    assert method.log_sum_exp(np.zeros((0, 3))).shape == (0,)
+    assert method.cross_entropy(np.zeros((0, 3)), 0).shape == (0,)
+
+
+def test_bad_axes() -> None:
+    with pytest.raises(np.exceptions.AxisError):
+        stable_softmax(np.zeros((2, 2)), axis=2)
+    with pytest.raises(ValueError, match="duplicate"):
+        stable_softmax(np.zeros((2, 2)), axis=(0, -2))
+    with pytest.raises(TypeError):
+        stable_softmax(np.zeros((2, 2)), axis=1.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="one int"):
+        stable_cross_entropy(np.zeros((2, 2)), 0, axis=(0, 1))  # type: ignore[arg-type]
+
+
+def test_no_axes_at_all_is_rows_of_one() -> None:
+    assert (stable_softmax(np.zeros((2, 3)), axis=()) == 1.0).all()
+
+
+@METHOD_PARAMETERS
+def test_labels_broadcast_and_are_checked(method: Method) -> None:
+    x = cube()
+    entropy = method.cross_entropy
+    labels = np.array([0, 1, 2, 3])
+    assert entropy(x, labels).shape == (3, 4)
+    assert same_bits(entropy(x, labels), entropy(x, np.tile(labels, (3, 1)).astype(np.uint64)))
+    assert entropy(x, np.zeros((3, 5), int), axis=1).shape == (3, 5)
+    assert isinstance(entropy(x[0, 0], 4), np.float64)
+    for outside in (5, -1, 2**40):
+        with pytest.raises(IndexError, match=f"label {outside} is outside .* K = 5"):
+            entropy(x, outside)
+    with pytest.raises(TypeError, match="float64"):
+        entropy(x, 1.0)
+    with pytest.raises(TypeError, match="bool"):
+        entropy(x, True)
+    with pytest.raises(ValueError, match=r"\(7,\).*\(3, 4\)"):
+        entropy(x, np.zeros(7, int))

@@ -1,0 +1,76 @@
+"""The published policy, for every method but naive, and naive breaking as it breaks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from numerics import FORMATS, METHODS, Format, Method, naive_softmax
+
+INF, NAN = math.inf, math.nan
+GUARDED = [method for method in METHODS.values() if method.name != "naive"]
+CELLS = [
+    pytest.param(method, FORMATS[name], id=f"{method.name}-{name}")
+    for method in GUARDED
+    for name in method.formats
+]
+
+
+def assert_equal(got: object, expected: object, format: Format) -> None:
+    """Equal to the rounded constant, up to the rounding of a logarithm in fp64 (one ulp)."""
+    np.testing.assert_array_max_ulp(
+        np.asarray(got), np.asarray(expected, format.dtype), maxulp=1, dtype=format.dtype.type
+    )
+
+
+@pytest.mark.parametrize(("method", "format"), CELLS)
+def test_policy(method: Method, format: Format) -> None:
+    rows = {
+        "all -inf": ([-INF] * 4, [0.25] * 4, [-math.log(4)] * 4, -INF, math.log(4)),
+        "nan": ([0.0, NAN, -INF, 1.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
+        "nan and +inf": ([INF, NAN, 0.0, 0.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
+        "+inf": ([INF, 0.0, -INF, 1.0], [NAN] * 4, [NAN] * 4, INF, NAN),
+        "one finite": ([-INF, 7.0, -INF, -INF], [0, 1, 0, 0], [-INF, 0, -INF, -INF], 7.0, INF),
+    }
+    x = np.array([row[0] for row in rows.values()]).astype(format.dtype)
+    with np.errstate(all="raise"):
+        got = [
+            method.softmax(x),
+            method.log_softmax(x),
+            method.log_sum_exp(x),
+            method.cross_entropy(x, 0),
+        ]
+    for index, (_, *expected) in enumerate(rows.values()):
+        for values, wanted in zip(got, expected, strict=True):
+            assert_equal(values[index], wanted, format)
+
+
+@pytest.mark.parametrize(("method", "format"), CELLS)
+def test_minus_inf_is_exactly_zero_and_the_rest_is_as_if_it_were_absent(
+    method: Method, format: Format
+) -> None:
+    x = np.array([1.0, -INF, 3.0, -INF, 2.0]).astype(format.dtype)
+    p = method.softmax(x)
+    assert (p[[1, 3]] == 0).all()
+    assert not np.signbit(p[[1, 3]]).any()
+    assert np.isneginf(method.log_softmax(x)[[1, 3]]).all()
+    assert method.cross_entropy(x, 1) == INF
+    rest = x[[0, 2, 4]]
+    assert (p[[0, 2, 4]] == method.softmax(rest)).all()
+    assert method.log_sum_exp(x) == method.log_sum_exp(rest)
+
+
+@pytest.mark.parametrize(("method", "format"), CELLS)
+def test_no_warning_on_extreme_rows(method: Method, format: Format) -> None:
+    big, tiny = format.largest, format.smallest_subnormal
+    x = np.array([[big, -big, 0], [-big, -big, -big], [tiny, -tiny, 0]]).astype(format.dtype)
+    with np.errstate(all="raise"):
+        for call in (method.softmax, method.log_softmax, method.log_sum_exp):
+            assert not np.isnan(call(x)).any()
+
+
+def test_naive_breaks_with_a_warning() -> None:
+    with pytest.warns(RuntimeWarning, match=r"overflow|invalid"):
+        assert np.isnan(naive_softmax(np.array([1.0, 92.0], np.float32))).any()
