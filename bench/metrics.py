@@ -144,7 +144,8 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 def _normwise(batch: Errors) -> float:
     error = batch.absolute.reshape(-1, batch.width).max(axis=1)
     norm = batch.magnitude.reshape(-1, batch.width).max(axis=1)
-    ratio = np.divide(error, norm, out=np.zeros_like(error), where=norm > 0)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(error, norm, out=np.zeros_like(error), where=norm > 0)
     return min(_max(ratio), LARGEST)
 
 

@@ -1,0 +1,119 @@
+"""The lab: its results, its predictions, and README's copy of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bench import compare
+from bench.__main__ import main
+from bench.compare import Comparison, agrees, read_results, results_json, run_lab
+from numerics import FORMATS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lab() -> dict[tuple[str, str], Comparison]:
+    return {(c.case, c.format): c for c in run_lab()}
+
+
+def test_naive_gives_nan_where_the_arithmetic_says_and_stable_nowhere(
+    lab: dict[tuple[str, str], Comparison],
+) -> None:
+    broken = {key for key, c in lab.items() if c.naive.has_nan}
+    assert broken == {
+        ("large positive", "fp16"),
+        ("large positive", "fp32"),
+        ("large negative", "fp16"),
+        ("single element", "fp16"),
+    }
+    assert not any(c.stable.has_nan for c in lab.values())
+
+
+def test_cross_entropies(lab: dict[tuple[str, str], Comparison]) -> None:
+    assert lab["masked entry", "fp64"].stable.cross_entropy == math.inf
+    assert str(lab["single element", "fp32"].stable.cross_entropy).startswith("IndexError: label 1")
+    assert lab["large negative", "fp64"].stable.cross_entropy == 100.0
+
+
+def test_every_divergence_is_explained_and_nothing_else() -> None:
+    assert compare.unexplained(run_lab()) == set()
+
+
+def test_an_unexplained_divergence_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = compare.explanations()
+    monkeypatch.setattr(compare, "explanations", lambda: reasons[1:])
+    case, figure = reasons[0].case, reasons[0].figure
+    assert compare.unexplained(run_lab()) == {(case, figure, f) for f in reasons[0].formats}
+
+
+def test_the_lab_authors_predictions_stand_slips_included() -> None:
+    predicted = compare.predictions()
+    assert predicted["small magnitudes"]["fp32"]["cross_entropy"] == "1.50"
+    assert predicted["large positive"]["fp64"] == {
+        "naive_nan": "yes",
+        "stable_nan": "no",
+        "cross_entropy": "91",
+    }
+    assert predicted["large negative"]["fp32"]["cross_entropy"] == "0"
+
+
+def test_agreement_is_half_a_unit_of_the_last_digit() -> None:
+    fp16, fp64 = FORMATS["fp16"], FORMATS["fp64"]
+    assert agrees("1.72", "1.719", fp64)
+    assert not agrees("1.72", "1.7149", fp64)
+    assert agrees("inf", "inf", fp64)
+    assert agrees("?", "3.0", fp64)
+    assert not agrees("0", "undefined", fp64)
+    assert agrees("6.397", "6.3984375", fp16)
+    assert not agrees("6.397", "6.3984375", fp64)
+
+
+def test_results_json_has_no_nan_token_and_reads_back() -> None:
+    text = results_json(run_lab())
+    json.loads(text, parse_constant=lambda token: pytest.fail(f"bare {token}"))
+    assert results_json(read_results(text)) == text
+
+
+def test_the_committed_results_are_whole_and_readme_shows_them() -> None:
+    results, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((results / "manifest.json").read_text())
+    assert manifest["seed"] == 42
+    for name, digest in manifest["files_sha256"].items():
+        assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest, name
+    committed = read_results((results / "results.json").read_text())
+    assert compare.fill_readme(readme, committed) == readme
+    assert [(c.case, c.format) for c in committed] == [(c.case, c.format) for c in run_lab()]
+
+
+def test_an_interruption_leaves_the_old_results_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme, results = tmp_path / "README.md", tmp_path / "results"
+    readme.write_text((ROOT / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
+    arguments = ["compare", "-o", str(results), "--readme", str(readme)]
+    assert main(arguments) == 0
+    before = {path.name: path.read_bytes() for path in results.iterdir()}
+    assert set(before) == {"results.json", "manifest.json", "softmax_break.png"}
+
+    def interrupt(comparisons: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.lab_figure.softmax_break", interrupt)
+    assert main(arguments) == 130
+    assert {path.name: path.read_bytes() for path in results.iterdir()} == before
+
+
+def test_a_readme_without_markers_is_an_error_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("no markers")
+    assert main(["compare", "-o", str(tmp_path / "results"), "--readme", str(readme)]) == 2
+    assert "markers" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()

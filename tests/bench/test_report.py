@@ -1,0 +1,138 @@
+"""report: everything a reader sees is made, whole, and as fresh as the committed run."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from bench import plots, report, runs, tables
+from bench.__main__ import main
+from tests.bench.test_runs import run_content
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+FIGURES = {"errors-against-bounds", "survival", "error-against-k", "error-against-time"}
+FIGURES |= {"time-against-k", "errors-softmax", "errors-log-softmax", "errors-log-sum-exp"}
+FIGURES |= {"errors-cross-entropy"}
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "run.json"
+    path.write_text(runs.to_json(run_content()))
+    return path
+
+
+def test_a_report_has_tables_and_pictures(run_file: Path, tmp_path: Path) -> None:
+    assert main(["report", str(run_file), "--alone", "-o", str(tmp_path)]) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"accuracy.csv", "throughput.csv", "tables.md"} | {
+        f"{figure}.{kind}" for figure in FIGURES for kind in ("svg", "png")
+    }
+    for path in tmp_path.glob("*.svg"):
+        ET.parse(path)
+    import pandas as pd
+
+    table = pd.read_csv(tmp_path / "accuracy.csv", float_precision="round_trip")
+    assert table["max_ulp"].tolist() == runs.load(run_file).accuracy["max_ulp"].tolist()
+
+
+def test_one_run_is_drawn_beside_the_committed_reference(run_file: Path, tmp_path: Path) -> None:
+    assert main(["report", str(run_file), "-o", str(tmp_path)]) == 0
+    assert "reference" in (tmp_path / "tables.md").read_text()
+    assert (tmp_path / "runs.svg").exists()
+
+
+def test_a_folder_is_drawn_oldest_numpy_first(run_file: Path, tmp_path: Path) -> None:
+    content = json.loads(run_file.read_text())
+    for version in ("2.10.0", "1.26.4", "2.4.1"):
+        content["softmax"]["environment"]["numpy"] = version
+        (tmp_path / f"bench-{version}.json").write_text(json.dumps(content))
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "tables.md").read_text()
+    places = [page.index(f"NumPy {v}") for v in ("1.26.4", "2.4.1", "2.10.0")]
+    assert places == sorted(places)
+
+
+def test_the_same_run_makes_the_same_bytes(run_file: Path) -> None:
+    shown = [runs.load(run_file)]
+    assert plots.all_figures(shown) == plots.all_figures(shown)
+
+
+@pytest.mark.parametrize("problem", ["missing", "empty folder", "broken"])
+def test_bad_input_is_one_line_and_exit_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problem: str
+) -> None:
+    path = tmp_path / "x.json"
+    if problem == "empty folder":
+        path.mkdir()
+    elif problem == "broken":
+        path.write_text("{")
+    assert main(["report", str(path), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "x.json" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interruption_leaves_the_old_report_whole(
+    run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["report", str(run_file), "--alone", "-o", str(tmp_path)]
+    assert main(arguments) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def interrupt(shown: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "page", interrupt)
+    assert main(arguments) == 130
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_keep_compresses_a_run(run_file: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json.xz"
+    assert main(["keep", str(run_file), "-o", str(kept)]) == 0
+    assert runs.load(kept).accuracy.equals(runs.load(run_file).accuracy)
+
+
+# --- What is committed ---------------------------------------------------------------------------
+
+
+def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
+    run = runs.load(RESULTS / report.REFERENCE)
+    assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([run])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert report.fill_readme(readme, run) == readme
+
+
+def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
+    run = runs.load(RESULTS / report.REFERENCE)
+    for figure in FIGURES:
+        for kind in ("svg", "png"):
+            picture = (RESULTS / f"{figure}.{kind}").read_bytes()
+            assert plots.source([run]).encode() in picture, f"{figure}.{kind} is stale"
+
+
+def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:
+    from numerics import METHODS
+
+    run = runs.load(RESULTS / report.REFERENCE)
+    assert set(run.accuracy["subject"]) >= set(METHODS)
+    assert set(run.throughput["subject"]) >= set(METHODS)
+    assert run.accuracy["claim_broken"].fillna(0).sum() == 0
+
+
+def test_committed_results_are_small() -> None:
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "results"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert sum(path.stat().st_size for path in files) < 5 * 2**20

@@ -1,0 +1,79 @@
+"""`pytest bench` as a user runs it, on a few cells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import runs
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("suite")
+    path = folder / "out.json"
+    done = run(
+        "pytest", "bench", "--effort", "quick", "-k", "stable-softmax-fp32 and not widths",
+        f"--benchmark-json={path}", f"--reference-cache={folder / 'cache'}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "accuracy: largest ulp error" in done.stdout
+    assert any((folder / "cache").iterdir())
+    return path
+
+
+def test_a_run_file_holds_speed_accuracy_and_environment(measured: Path) -> None:
+    loaded = runs.load(measured)
+    assert set(loaded.throughput["columns"]) == {5, 600, 50_257}
+    assert set(loaded.accuracy["subject"]) == {"stable"}
+    assert set(loaded.accuracy["format"]) == {"fp32"}
+    assert {"numpy", "blas", "libc", "python", "simd_dispatch"} <= set(loaded.environment)
+    content = json.loads(measured.read_text())
+    assert content["softmax"]["seed"] == 42
+    assert content["machine_info"]["softmax"]["numpy"] == loaded.environment["numpy"]
+    groups = {benchmark["group"] for benchmark in content["benchmarks"]}
+    assert "softmax fp32 873x600" in groups
+
+
+def test_pytest_benchmark_still_reads_the_file(measured: Path) -> None:
+    done = run("pytest_benchmark", "compare", str(measured))
+    assert done.returncode == 0, done.stderr
+    assert "stable-softmax-fp32-600" in done.stdout
+
+
+def test_accuracy_alone(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.json"
+    done = run(
+        "pytest", "bench", "--effort=quick", "--benchmark-disable",
+        "-k", "stable-softmax-fp16-small_magnitudes", f"--accuracy-json={path}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    loaded = runs.load(path)
+    assert loaded.accuracy["case"].tolist() == ["small magnitudes"]
+    assert loaded.throughput.empty
+
+
+def test_ids_read_as_the_house_says() -> None:
+    done = run("pytest", "bench", "--effort=quick", "--collect-only", "-q")
+    assert "test_accuracy.py::test_within_bound[stable-softmax-fp16-near_overflow]" in done.stdout
+    assert "test_throughput.py::test_throughput[stable-softmax-fp16-600]" in done.stdout
+
+
+def test_the_command_line_explains_itself() -> None:
+    for arguments in ((), ("compare",), ("report",), ("keep",)):
+        done = run("bench", *arguments, "--help")
+        assert done.returncode == 0
+        assert "usage: python -m bench" in done.stdout
+    assert run("bench", "nonsense").returncode == 2
+    assert run("bench.compare", "--help").returncode == 0
