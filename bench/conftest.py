@@ -183,11 +183,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     path = config.getoption("--accuracy-json")
     if path is None or config.option.collectonly:
         return
+    # The same hooks as pytest-benchmark calls, so that the file is what it would have written.
+    machine_info = config.hook.pytest_benchmark_generate_machine_info(config=config)
+    config.hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
     content = config.hook.pytest_benchmark_generate_json(
         config=config,
         benchmarks=[],
         include_data=False,
-        machine_info=config._benchmarksession.machine_info,  # type: ignore[attr-defined]
+        machine_info=machine_info,
         commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
     )
     write_whole(path, runs.to_json({**content, "softmax": _section(config)}))

@@ -103,12 +103,29 @@ def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
 
 
 def _rendered(drawn: Figure, kind: str, description: str) -> bytes:
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    for ax in drawn.axes:  # minor ticks of log axes are half of an SVG, and nobody reads them
+        ax.minorticks_off()
     buffer = io.BytesIO()
-    drawn.savefig(
-        buffer, format=kind, dpi=130, metadata={**metadata, "Description": f"runs {description}"}
-    )
+    if kind == "svg":
+        metadata = {"Date": None, "Description": f"runs {description}"}
+        drawn.savefig(buffer, format=kind, metadata=metadata)
+    else:
+        drawn.savefig(buffer, format=kind, dpi=110)
+        buffer = _few_colours(buffer, f"runs {description}")
+    drawn.set_layout_engine("none")  # the layout is found; the next kind need not find it again
     return buffer.getvalue()
+
+
+def _few_colours(png: io.BytesIO, description: str) -> io.BytesIO:
+    """The picture with a palette: a third of the size, and nothing lost that the eye sees."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    information, buffer = PngInfo(), io.BytesIO()
+    information.add_text("Description", description)
+    picture = Image.open(png).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    picture.save(buffer, "PNG", optimize=True, pnginfo=information)
+    return buffer
 
 
 # --- What figures share --------------------------------------------------------------------------
@@ -245,7 +262,8 @@ def _heat_cell(ax: Axes, place: tuple[int, int], row: pd.Series[Any], norm: LogN
     if row["outcome"] == "undefined":
         text = "none"
     dark = broken or (shown is not None and float(norm(shown)) > 0.45)
-    ax.text(x, y, text, size=6.5, ha="center", va="center", color="white" if dark else "#222222")
+    colour = "white" if dark else "#222222"
+    ax.text(x, y, text, size=6.5, ha="center", va="center", color=colour, in_layout=False)
 
 
 def bounds(runs: Sequence[Run]) -> Figure:
