@@ -141,8 +141,13 @@ def _colour(subject: str, subjects: Sequence[str]) -> str:
     return PALETTE[list(subjects).index(subject) % len(PALETTE)]
 
 
-def _legend(drawn: Figure, runs: Sequence[Run], markers: bool = False) -> None:
-    """Subjects by colour, and runs by line or marker, above the panels."""
+def _legend(
+    drawn: Figure,
+    runs: Sequence[Run],
+    markers: bool = False,
+    meaning: Sequence[tuple[str, str, str | None]] = (),
+) -> None:
+    """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
     subjects = _subjects(runs)
     handles = [Line2D([], [], color=_colour(s, subjects), lw=3, label=s) for s in subjects]
     if len(runs) > 1:
@@ -152,6 +157,10 @@ def _legend(drawn: Figure, runs: Sequence[Run], markers: bool = False) -> None:
             else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=run.label)
             for i, run in enumerate(runs)
         ]
+    handles += [
+        Line2D([], [], color="#555555", marker=marker, mfc=face, ls="", label=label)
+        for label, marker, face in meaning
+    ]
     drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
 
 
@@ -186,7 +195,7 @@ def headline(runs: Sequence[Run]) -> Figure:
         6.2,
         ("softmax", "log_softmax"),
         f"ns per element, K = {HEADLINE_COLUMNS} (median)",
-        "largest ulp error: ordinary rows (filled), any case (hollow); ×: NaN or inf somewhere",
+        "largest ulp error",
     )
     subjects = _subjects(runs)
     for (operation, format_name), ax in panels.items():
@@ -205,7 +214,7 @@ def headline(runs: Sequence[Run]) -> Figure:
                 ax.plot(time, ordinary, ls="", ms=8, **style)
                 if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
                     at_top = ax.get_xaxis_transform()
-                    ax.plot(time, 0.97, marker="x", mew=2, color=FAILURE, transform=at_top)
+                    ax.plot(time, 0.97, marker="x", mew=2, color=style["color"], transform=at_top)
         ax.margins(x=0.25, y=0.12)
         ax.text(
             0.01,
@@ -216,7 +225,8 @@ def headline(runs: Sequence[Run]) -> Figure:
             va="bottom",
             transform=ax.get_yaxis_transform(),
         )
-    _legend(drawn, runs, markers=True)
+    meaning = (("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None))
+    _legend(drawn, runs, markers=True, meaning=meaning)
     return drawn
 
 
