@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -59,7 +60,7 @@ class Record:
     flags: tuple[str, ...] = ()
     worst: dict[str, Any] | None = None
     output_sha256: str = ""
-    max_ulp_by_width: tuple[tuple[int, float], ...] = ()
+    max_ulp_by_width: tuple[tuple[int, float | None], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """A flat dictionary of what JSON can say; no NaN in it."""
@@ -226,11 +227,12 @@ def _worst(
 
 def _by_width(
     batches: Sequence[Batch], compared: Sequence[Errors]
-) -> tuple[tuple[int, float], ...]:
-    """Largest finite ulp error by K, where a case has rows of several lengths."""
+) -> tuple[tuple[int, float | None], ...]:
+    """Largest ulp error by K, None where an output failed; for rows of several lengths only."""
     worst: dict[int, float] = {}
     for batch, errors in zip(batches, compared, strict=True):
         width = batch.x.shape[1]
-        finite = errors.ulp[np.isfinite(errors.ulp)]
-        worst[width] = max(worst.get(width, 0.0), float(finite.max(initial=0.0)))
-    return tuple(sorted(worst.items())) if len(worst) > 1 else ()
+        worst[width] = max(worst.get(width, 0.0), float(errors.ulp.max(initial=0.0)))
+    if len(worst) == 1:
+        return ()
+    return tuple((k, None if math.isinf(ulp) else ulp) for k, ulp in sorted(worst.items()))

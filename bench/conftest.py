@@ -71,6 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("measure in one process: pytest-xdist (-n) is not supported")
     config.stash[MEASUREMENTS] = Measurements()
+    if path := getattr(config.option, "benchmark_json", None):
+        # pytest-benchmark opens the file after the last test; a missing folder would lose the run.
+        Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
     seconds, rounds = TIMING[config.getoption("--effort")]
     given = " ".join(config.invocation_params.args)
     if "--benchmark-max-time" not in given:

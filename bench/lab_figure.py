@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bench.plots import ERRORS, FAILURE, STYLE
+from bench.style import ERRORS, FAILURE, STYLE
 from numerics import FORMATS
 
 if TYPE_CHECKING:

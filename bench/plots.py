@@ -1,12 +1,11 @@
 """Figures from tidy tables, as SVG and PNG bytes. Knows no kernel and opens no file.
 
-Every figure takes runs, oldest first. Colour means subject, and is the same in all figures.
+Every figure takes runs, oldest first.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,59 +13,33 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from bench.metrics import SURVIVAL_THRESHOLDS
+from bench.runs import shared
+from bench.style import (
+    ERRORS,
+    FAILURE,
+    FORMAT_MARKERS,
+    RUN_LINES,
+    RUN_MARKERS,
+    STYLE,
+    colour,
+    legend,
+    panels,
+    rendered,
+    subjects,
+)
 from bench.tables import HEADLINE_COLUMNS, TITLES, error_cell
-from numerics import FORMATS, METHODS, OPERATIONS
+from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.runs import Run
-
-# Okabe & Ito's palette, then Tol's, told apart by every common kind of colour vision.
-PALETTE: tuple[str, ...] = (
-    "#D55E00",
-    "#0072B2",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#332288",
-    "#000000",
-)
-PALETTE += ("#AA4499", "#44AA99", "#999933", "#882255", "#DDCC77", "#117733", "#88CCEE", "#661100")
-FAILURE = "#C40233"
-ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
-RUN_MARKERS = "osD^vP*X"
-RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
-FORMAT_MARKERS = {"fp16": "^", "fp32": "o", "fp64": "s"}
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.6,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5,
-    "figure.facecolor": "white",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "softmax",
-}
 
 
 def source(runs: Sequence[Run]) -> str:
@@ -97,87 +70,9 @@ def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
         for operation in OPERATIONS:
             figures[f"errors-{operation.replace('_', '-')}"] = heat_map(ends, operation)
         for name, drawn in figures.items():
-            for kind in ("svg", "png"):
-                files[f"{name}.{kind}"] = _rendered(drawn, kind, source(runs))
+            for kind in ("png", "svg"):
+                files[f"{name}.{kind}"] = rendered(drawn, kind, source(runs))
     return files
-
-
-def _rendered(drawn: Figure, kind: str, description: str) -> bytes:
-    for ax in drawn.axes:  # minor ticks of log axes are half of an SVG, and nobody reads them
-        ax.minorticks_off()
-    buffer = io.BytesIO()
-    if kind == "svg":
-        metadata = {"Date": None, "Description": f"runs {description}"}
-        drawn.savefig(buffer, format=kind, metadata=metadata)
-    else:
-        drawn.savefig(buffer, format=kind, dpi=110)
-        buffer = _few_colours(buffer, f"runs {description}")
-    drawn.set_layout_engine("none")  # the layout is found; the next kind need not find it again
-    return buffer.getvalue()
-
-
-def _few_colours(png: io.BytesIO, description: str) -> io.BytesIO:
-    """The picture with a palette: a third of the size, and nothing lost that the eye sees."""
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-    information, buffer = PngInfo(), io.BytesIO()
-    information.add_text("Description", description)
-    picture = Image.open(png).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    picture.save(buffer, "PNG", optimize=True, pnginfo=information)
-    return buffer
-
-
-# --- What figures share --------------------------------------------------------------------------
-
-
-def _subjects(runs: Sequence[Run]) -> list[str]:
-    present = {name for run in runs for name in run.accuracy["subject"]}
-    ours = [name for name in METHODS if name in present]
-    return ours + sorted(present - set(ours))
-
-
-def _colour(subject: str, subjects: Sequence[str]) -> str:
-    return PALETTE[list(subjects).index(subject) % len(PALETTE)]
-
-
-def _legend(
-    drawn: Figure,
-    runs: Sequence[Run],
-    markers: bool = False,
-    meaning: Sequence[tuple[str, str, str | None]] = (),
-) -> None:
-    """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
-    subjects = _subjects(runs)
-    handles = [Line2D([], [], color=_colour(s, subjects), lw=3, label=s) for s in subjects]
-    if len(runs) > 1:
-        handles += [
-            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=run.label)
-            if markers
-            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=run.label)
-            for i, run in enumerate(runs)
-        ]
-    handles += [
-        Line2D([], [], color="#555555", marker=marker, mfc=face, ls="", label=label)
-        for label, marker, face in meaning
-    ]
-    drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
-
-
-def _panels(
-    height: float, operations: Sequence[str], x_label: str, y_label: str
-) -> tuple[Figure, dict[tuple[str, str], Axes]]:
-    """A grid of operations by formats with shared axes."""
-    drawn = Figure(figsize=(10, height), layout="constrained")
-    axes = drawn.subplots(len(operations), len(FORMATS), sharex=True, sharey="row", squeeze=False)
-    panels = {}
-    for row, operation in zip(axes, operations, strict=True):
-        for ax, format_name in zip(row, FORMATS, strict=True):
-            ax.set_title(f"{TITLES[operation]}, {format_name}")
-            panels[operation, format_name] = ax
-    drawn.supxlabel(x_label, size=10)
-    drawn.supylabel(y_label, size=10)
-    return drawn, panels
 
 
 def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -191,24 +86,24 @@ def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
 
 def headline(runs: Sequence[Run]) -> Figure:
     """Largest ulp error against ns per element: down and to the left is better."""
-    drawn, panels = _panels(
+    drawn, grid = panels(
         6.2,
         ("softmax", "log_softmax"),
         f"ns per element, K = {HEADLINE_COLUMNS} (median)",
         "largest ulp error",
     )
-    subjects = _subjects(runs)
-    for (operation, format_name), ax in panels.items():
+    names = subjects(runs)
+    for (operation, format_name), ax in grid.items():
         ax.set(xscale="log", yscale="log")
         ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
         for index, run in enumerate(runs):
-            for subject in subjects:
+            for subject in names:
                 wanted = {"subject": subject, "operation": operation, "format": format_name}
                 errors, times = _cell(run.accuracy, **wanted), _cell(run.throughput, **wanted)
                 time = times.loc[times["columns"] == HEADLINE_COLUMNS, "ns_per_element"].median()
                 ordinary = errors.loc[errors["family"] == "random", "max_ulp"].max()
                 anywhere = errors["max_ulp"].max()
-                style: Any = {"color": _colour(subject, subjects), "marker": RUN_MARKERS[index % 8]}
+                style: Any = {"color": colour(subject, names), "marker": RUN_MARKERS[index % 8]}
                 ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=style["color"])
                 ax.plot(time, anywhere, ls="", mfc="white", **style)
                 ax.plot(time, ordinary, ls="", ms=8, **style)
@@ -226,28 +121,28 @@ def headline(runs: Sequence[Run]) -> Figure:
             transform=ax.get_yaxis_transform(),
         )
     meaning = (("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None))
-    _legend(drawn, runs, markers=True, meaning=meaning)
+    legend(drawn, runs, markers=True, meaning=meaning)
     return drawn
 
 
 def heat_map(runs: Sequence[Run], operation: str) -> Figure:
     """Largest ulp error by case and subject; a red frame marks failures."""
-    subjects = _subjects(runs)
+    names = subjects(runs)
     cases = list(dict.fromkeys(case for run in runs for case in run.accuracy["case"]))
-    panels = [(run, format_name) for run in runs for format_name in FORMATS]
-    width = 2.6 + 0.62 * len(subjects) * len(panels)
+    columns = [(run, format_name) for run in runs for format_name in FORMATS]
+    width = 2.6 + 0.62 * len(names) * len(columns)
     drawn = Figure(figsize=(width, 1.7 + 0.25 * len(cases)), layout="constrained")
-    axes = drawn.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    axes = drawn.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     norm = LogNorm(0.25, 1e8)
-    for ax, (run, format_name) in zip(axes, panels, strict=True):
+    for ax, (run, format_name) in zip(axes, columns, strict=True):
         table = _cell(run.accuracy, operation=operation, format=format_name)
         for _, row in table.iterrows():
-            place = (subjects.index(row["subject"]), cases.index(row["case"]))
+            place = (names.index(row["subject"]), cases.index(row["case"]))
             _heat_cell(ax, place, row, norm)
         title = format_name if len(runs) == 1 else f"{format_name}\n{run.label}"
         ax.set_title(title, loc="center")
-        ax.set(xlim=(-0.5, len(subjects) - 0.5), ylim=(len(cases) - 0.5, -0.5))
-        ax.set_xticks(range(len(subjects)), subjects, rotation=60, ha="right")
+        ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(cases) - 0.5, -0.5))
+        ax.set_xticks(range(len(names)), names, rotation=60, ha="right")
         ax.set_yticks(range(len(cases)), cases)
         ax.grid(visible=False)
         ax.tick_params(length=0)
@@ -272,14 +167,14 @@ def _heat_cell(ax: Axes, place: tuple[int, int], row: pd.Series[Any], norm: LogN
     if row["outcome"] == "undefined":
         text = "none"
     dark = broken or (shown is not None and float(norm(shown)) > 0.45)
-    colour = "white" if dark else "#222222"
-    ax.text(x, y, text, size=6.5, ha="center", va="center", color=colour, in_layout=False)
+    ink = "white" if dark else "#222222"
+    ax.text(x, y, text, size=6.5, ha="center", va="center", color=ink, in_layout=False)
 
 
 def bounds(runs: Sequence[Run]) -> Figure:
     """Measured error against its bound, both in ulp: the theorem holds below the diagonal."""
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
-    subjects = _subjects(runs)
+    names = subjects(runs)
     limits = (0.05, 1e12)
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
@@ -288,7 +183,7 @@ def bounds(runs: Sequence[Run]) -> Figure:
         ax.plot(limits, limits, color="#555555", lw=0.9)
         ax.fill_between(limits, limits, limits[1], color="#F3DEDE", lw=0)
         for format_name, marker in FORMAT_MARKERS.items():
-            for subject in subjects:
+            for subject in names:
                 points = _cell(
                     runs[-1].accuracy, operation=operation, format=format_name, subject=subject
                 )
@@ -301,12 +196,12 @@ def bounds(runs: Sequence[Run]) -> Figure:
                     ms=4.5,
                     mfc="none",
                     mew=0.9,
-                    color=_colour(subject, subjects),
+                    color=colour(subject, names),
                 )
     axes["softmax"].text(0.2, 1e9, "above the bound: none may be here", size=8, color="#8A3A3A")
     drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
     drawn.supylabel("measured error there, in ulp", size=10)
-    handles = [Line2D([], [], color=_colour(s, subjects), lw=3, label=s) for s in subjects]
+    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
     handles += [
         Line2D([], [], color="#555555", marker=m, mfc="none", ls="", label=name)
         for name, m in FORMAT_MARKERS.items()
@@ -317,15 +212,15 @@ def bounds(runs: Sequence[Run]) -> Figure:
 
 def survival(runs: Sequence[Run]) -> Figure:
     """Share of outputs whose error exceeds a threshold, over the ordinary cases."""
-    drawn, panels = _panels(
+    drawn, grid = panels(
         10, OPERATIONS, "ulp error t", "share of outputs with an error above t, ordinary rows"
     )
-    subjects = _subjects(runs)
-    for (operation, format_name), ax in panels.items():
+    names = subjects(runs)
+    for (operation, format_name), ax in grid.items():
         ax.set(xscale="log", yscale="log")
         ax.axvline(0.5, color="#888888", lw=0.8, ls=":")
         for index, run in enumerate(runs):
-            for subject in subjects:
+            for subject in names:
                 wanted = {"subject": subject, "operation": operation, "format": format_name}
                 table = _cell(run.accuracy, family="random", **wanted)
                 counts = np.zeros(len(SURVIVAL_THRESHOLDS))
@@ -337,49 +232,50 @@ def survival(runs: Sequence[Run]) -> Figure:
                     SURVIVAL_THRESHOLDS,
                     share,
                     ls=RUN_LINES[index % 4],
-                    color=_colour(subject, subjects),
+                    color=colour(subject, names),
                     marker=".",
                     ms=3,
                 )
-    _legend(drawn, runs)
+    legend(drawn, runs)
     return drawn
 
 
 def error_against_k(runs: Sequence[Run]) -> Figure:
-    """Largest ulp error of one row of each length K."""
-    drawn, panels = _panels(
-        10, OPERATIONS, "K, every length of a row", "largest ulp error of the row"
-    )
-    subjects = _subjects(runs)
-    for (operation, format_name), ax in panels.items():
-        ax.set(yscale="log", ylim=(0.03, None))
+    """Largest ulp error of one row of each length K; a gap is a row that failed."""
+    drawn, grid = panels(10, OPERATIONS, "K, every length of a row", "largest ulp error of the row")
+    names = subjects(runs)
+    for (operation, format_name), ax in grid.items():
+        ax.set(yscale="log")
         for index, run in enumerate(runs):
             table = run.accuracy[run.accuracy["case"].str.startswith("widths")]
-            for subject in subjects:
+            for subject in names:
                 rows = _cell(table, subject=subject, operation=operation, format=format_name)
                 points = sorted(
-                    tuple(point) for widths in rows["max_ulp_by_width"] for point in widths or []
+                    (width, math.nan if error is None else error)
+                    for widths in rows["max_ulp_by_width"]
+                    for width, error in widths or []
                 )
                 if points:
                     ax.plot(
                         *zip(*points, strict=True),
                         lw=0.8,
                         ls=RUN_LINES[index % 4],
-                        color=_colour(subject, subjects),
+                        color=colour(subject, names),
                         alpha=0.9,
                     )
-    _legend(drawn, runs)
+        ax.set_ylim(bottom=0.05)
+    legend(drawn, runs)
     return drawn
 
 
 def time_against_k(runs: Sequence[Run]) -> Figure:
     """Median ns per element by K."""
-    drawn, panels = _panels(10, OPERATIONS, "K", "ns per element (median, batch of 2 MiB)")
-    subjects = _subjects(runs)
-    for (operation, format_name), ax in panels.items():
+    drawn, grid = panels(10, OPERATIONS, "K", "ns per element (median, batch of 2 MiB)")
+    names = subjects(runs)
+    for (operation, format_name), ax in grid.items():
         ax.set(xscale="log", yscale="log")
         for index, run in enumerate(runs):
-            for subject in subjects:
+            for subject in names:
                 table = _cell(
                     run.throughput, subject=subject, operation=operation, format=format_name
                 ).sort_values("columns")
@@ -389,38 +285,42 @@ def time_against_k(runs: Sequence[Run]) -> Figure:
                     marker="o",
                     ms=3.5,
                     ls=RUN_LINES[index % 4],
-                    color=_colour(subject, subjects),
+                    color=colour(subject, names),
                 )
-    _legend(drawn, runs)
+    legend(drawn, runs)
     return drawn
 
 
 def across_runs(runs: Sequence[Run]) -> Figure:
-    """Largest ulp error of ordinary rows, and time relative to the oldest run, by run."""
+    """Largest ulp error of ordinary rows that all share, and time relative to the oldest run."""
+    tables = shared(runs)
     drawn = Figure(figsize=(10, 7.6), layout="constrained")
     axes = drawn.subplots(3, len(FORMATS), sharex=True, sharey="row")
-    subjects, positions = _subjects(runs), range(len(runs))
+    names, positions = subjects(runs), range(len(runs))
     for column, format_name in enumerate(FORMATS):
         for row, operation in enumerate(("softmax", "log_softmax")):
             axes[row, column].set(yscale="log", title=f"{TITLES[operation]}, {format_name}")
-            for subject in subjects:
+            for subject in names:
                 wanted = {"subject": subject, "operation": operation, "format": format_name}
-                tables = [_cell(run.accuracy, family="random", **wanted) for run in runs]
-                values = [table["max_ulp"].max() for table in tables]
-                colour = _colour(subject, subjects)
-                axes[row, column].plot(positions, values, marker="o", color=colour)
+                cells = [_cell(table, family="random", **wanted) for table in tables]
+                values = [cell["max_ulp"].max() for cell in cells]
+                style: Any = {"marker": "o", "color": colour(subject, names)}
+                axes[row, column].plot(positions, values, **style)
         ax = axes[2, column]
         ax.axhline(1, color="#888888", lw=0.8, ls=":")
         ax.set_title(f"time, all operations, {format_name}")
-        for subject in subjects:
+        for subject in names:
             ratios = [_time_ratio(runs[0], run, subject, format_name) for run in runs]
-            ax.plot(positions, ratios, marker="o", color=_colour(subject, subjects))
+            ax.plot(positions, ratios, marker="o", color=colour(subject, names))
+        low, high = ax.get_ylim()
+        ax.set(yscale="log", ylim=(min(low, 0.5), max(high, 2.0)))
+        ax.set_yticks([0.5, 1.0, 2.0], ["0.5", "1", "2"])
         ax.set_xticks(positions, [run.label for run in runs], rotation=30, ha="right")
         ax.margins(x=0.15)
     axes[0, 0].set_ylabel("largest ulp error")
     axes[1, 0].set_ylabel("largest ulp error")
     axes[2, 0].set_ylabel(f"ratio to {runs[0].label}")
-    handles = [Line2D([], [], color=_colour(s, subjects), lw=3, label=s) for s in subjects]
+    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
     drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
     return drawn
 

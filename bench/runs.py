@@ -225,3 +225,16 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
             raise RunFileError(f"{path}: benchmark {index} lacks its figures") from None
     names = ["subject", "operation", "format", "rows", "columns", "ns_per_element"]
     return pd.DataFrame(rows, columns=[*names, "iqr_ns_per_element", "rounds"])
+
+
+def shared(runs: Sequence[Run]) -> list[pd.DataFrame]:
+    """The accuracy tables of the runs, cut to the cells that all of them measured.
+
+    A cell is shared when subject, operation, case, format and the bits of the input agree: figures
+    of different inputs are never compared.
+    """
+    keys = ["subject", "operation", "case", "format", "input_sha256"]
+    common = runs[0].accuracy[keys].drop_duplicates()
+    for run in runs[1:]:
+        common = common.merge(run.accuracy[keys].drop_duplicates(), on=keys)
+    return [run.accuracy.merge(common, on=keys) for run in runs]

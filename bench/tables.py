@@ -227,8 +227,11 @@ def throughput_by_shape(run: Run) -> str:
 
 
 def runs_compared(runs: Sequence[Run]) -> str:
-    """Largest ulp error of ordinary cases by run, oldest first."""
-    ordinary = [run.accuracy[run.accuracy["family"] == "random"] for run in runs]
+    """Largest ulp error of ordinary cases by run, oldest first, over the cells that all share."""
+    from bench.runs import shared
+
+    tables = shared(runs)
+    ordinary = [table[table["family"] == "random"] for table in tables]
     keys = ["operation", "format", "subject"]
     worst = [table.groupby(keys, sort=False)["max_ulp"].max() for table in ordinary]
     rows = [
@@ -236,7 +239,14 @@ def runs_compared(runs: Sequence[Run]) -> str:
         + [figure(w.get((operation, format_name, subject), math.nan)) for w in worst]
         for operation, format_name, subject in worst[-1].index
     ]
-    return markdown([*keys, *(run.label for run in runs)], rows, text=3)
+    table = markdown([*keys, *(run.label for run in runs)], rows, text=3)
+    left_out = [
+        f"{len(run.accuracy) - len(kept)} of {run.label}"
+        for run, kept in zip(runs, tables, strict=True)
+        if len(run.accuracy) > len(kept)
+    ]
+    note = f"Not compared, since not every run has the same input: {', '.join(left_out)} records."
+    return f"{table}\n\n{note}" if left_out else table
 
 
 def page(runs: Sequence[Run]) -> str:

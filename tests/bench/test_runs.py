@@ -153,6 +153,14 @@ def test_unreadable_files_get_one_line(tmp_path: Path, name: str) -> None:
         runs.load(tmp_path / name)
 
 
+def test_runs_share_only_cells_of_the_same_input(tmp_path: Path, content: dict[str, Any]) -> None:
+    other = changed(content, "softmax", "records", 0, "input_sha256", value="0" * 64)
+    del other["softmax"]["records"][1]
+    loaded = [runs.load(written(tmp_path / f"{i}.json", c)) for i, c in enumerate((content, other))]
+    first, second = runs.shared(loaded)
+    assert len(first) == len(second) == len(loaded[0].accuracy) - 2
+
+
 # --- Writing whole or not at all -----------------------------------------------------------------
 
 

@@ -1,0 +1,139 @@
+"""How every figure looks: colours, markers, panels, legends, and how it becomes bytes.
+
+Colour means subject, and is the same in all figures. Knows no figure.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.tables import TITLES
+from numerics import FORMATS, METHODS
+
+if TYPE_CHECKING:
+    from bench.runs import Run
+
+# Okabe & Ito's palette, then Tol's, told apart by every common kind of colour vision.
+PALETTE: tuple[str, ...] = (
+    "#D55E00",
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#332288",
+    "#000000",
+)
+PALETTE += ("#AA4499", "#44AA99", "#999933", "#882255", "#DDCC77", "#117733", "#88CCEE", "#661100")
+FAILURE = "#C40233"
+ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
+RUN_MARKERS = "osD^vP*X"
+RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
+FORMAT_MARKERS = {"fp16": "^", "fp32": "o", "fp64": "s"}
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "figure.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "softmax",
+}
+
+
+def subjects(runs: Sequence[Run]) -> list[str]:
+    """Our methods in the order of the table, then all others by name."""
+    present = {name for run in runs for name in run.accuracy["subject"]}
+    ours = [name for name in METHODS if name in present]
+    return ours + sorted(present - set(ours))
+
+
+def colour(subject: str, names: Sequence[str]) -> str:
+    """The colour of a subject among all that are shown."""
+    return PALETTE[list(names).index(subject) % len(PALETTE)]
+
+
+def legend(
+    drawn: Figure,
+    runs: Sequence[Run],
+    markers: bool = False,
+    meaning: Sequence[tuple[str, str, str | None]] = (),
+) -> None:
+    """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
+    names = subjects(runs)
+    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
+    if len(runs) > 1:
+        handles += [
+            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=run.label)
+            if markers
+            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=run.label)
+            for i, run in enumerate(runs)
+        ]
+    handles += [
+        Line2D([], [], color="#555555", marker=marker, mfc=face, ls="", label=label)
+        for label, marker, face in meaning
+    ]
+    drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
+
+
+def panels(
+    height: float, operations: Sequence[str], x_label: str, y_label: str
+) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """A grid of operations by formats with shared axes."""
+    drawn = Figure(figsize=(10, height), layout="constrained")
+    axes = drawn.subplots(len(operations), len(FORMATS), sharex=True, sharey="row", squeeze=False)
+    grid = {}
+    for row, operation in zip(axes, operations, strict=True):
+        for ax, format_name in zip(row, FORMATS, strict=True):
+            ax.set_title(f"{TITLES[operation]}, {format_name}")
+            grid[operation, format_name] = ax
+    drawn.supxlabel(x_label, size=10)
+    drawn.supylabel(y_label, size=10)
+    return drawn, grid
+
+
+def rendered(drawn: Figure, kind: str, description: str) -> bytes:
+    """A figure as png or svg, the same bytes every time; the description goes into its metadata."""
+    for ax in drawn.axes:  # minor ticks of log axes are half of an SVG, and nobody reads them
+        ax.minorticks_off()
+    buffer = io.BytesIO()
+    if kind == "svg":
+        metadata = {"Date": None, "Description": f"runs {description}"}
+        drawn.savefig(buffer, format=kind, metadata=metadata)
+    else:
+        drawn.savefig(buffer, format=kind, dpi=110)
+        buffer = _few_colours(buffer, f"runs {description}")
+    drawn.set_layout_engine("none")  # the layout is found; the next kind need not find it again
+    return buffer.getvalue()
+
+
+def _few_colours(png: io.BytesIO, description: str) -> io.BytesIO:
+    """The picture with a palette: a third of the size, and nothing lost that the eye sees."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    information, buffer = PngInfo(), io.BytesIO()
+    information.add_text("Description", description)
+    picture = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(buffer, "PNG", optimize=True, pnginfo=information)
+    return buffer
