@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bench.cases import Batch, Case, checksum
 from bench.metrics import Errors, Summary
 from bench.reference import Exact
 from bench.subjects import Subject
-from numerics.bounds import Bound, RowFacts
+from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray, Format
 
 ELEMENTWISE = ("softmax", "log_softmax")
@@ -28,7 +29,8 @@ class Claim:
     """Measured errors against the subject's own bound.
 
     `ratio` is the largest error over its bound, taken at an output with `ulp` error and bound
-    `bound_ulp`; `claimed` counts outputs with a finite bound, `broken` those that exceed it.
+    `bound_ulp`; `claimed` counts outputs with a finite bound, `broken` those that exceed it, in
+    rows of the lengths `broken_widths`.
     """
 
     ratio: float
@@ -36,6 +38,7 @@ class Claim:
     bound_ulp: float
     claimed: int
     broken: int
+    broken_widths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,9 @@ def complaints(record: Record) -> list[str]:
     claim, summary = record.claim, record.summary
     if claim and claim.broken:
         found.append(
-            f"{claim.broken} of {claim.claimed} outputs exceed the bound; worst measured/bound "
-            f"{claim.ratio:.3g} at {claim.ulp:.3g} ulp; worst output {record.worst}"
+            f"{claim.broken} of {claim.claimed} outputs exceed the bound, in rows of length "
+            f"{', '.join(map(str, claim.broken_widths))}; worst measured/bound {claim.ratio:.3g} "
+            f"at {claim.ulp:.3g} ulp; worst output {record.worst}"
         )
     everything_claimed = claim and summary and claim.claimed == summary.elements
     if record.family == "special" and everything_claimed and summary and summary.failures:
@@ -95,7 +99,7 @@ def measure(
     subject: Subject, operation: str, case: Case, format: Format, exact: dict[str, Exact]
 ) -> Record:
     """Run a subject on copies of a case's batches and compare with the exact values."""
-    batches = case.batches(format)
+    batches, facts, input_sha256 = _prepared(case, format)
     outputs, flags, message = _call(subject, operation, batches)
     record = Record(
         subject=subject.name,
@@ -103,7 +107,7 @@ def measure(
         case=case.name,
         family=case.family,
         format=format.name,
-        input_sha256=checksum(batches),
+        input_sha256=input_sha256,
         outcome="undefined" if operation not in exact else "raised" if message else "measured",
         message=message,
         flags=flags,
@@ -119,11 +123,22 @@ def measure(
         record,
         summary=metrics.summarize(compared),
         sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
-        claim=_claim(subject.bounds.get(operation), batches, format, parts, compared),
+        claim=_claim(subject.bounds.get(operation), facts, parts, compared),
         worst=_worst(batches, outputs, parts, compared),
         output_sha256=metrics.bits(outputs),
         max_ulp_by_width=_by_width(batches, compared),
     )
+
+
+@lru_cache(maxsize=8)
+def _prepared(case: Case, format: Format) -> tuple[list[Batch], list[RowFacts], str]:
+    """A case's batches, what bounds need to know of them, and their checksum.
+
+    Kept for the subjects and operations that follow on the same case; nobody may write to them.
+    """
+    batches = case.batches(format)
+    facts = [RowFacts(batch.x, format, batch.labels) for batch in batches]
+    return batches, facts, checksum(batches)
 
 
 def _call(
@@ -168,8 +183,7 @@ def _sum_defect(outputs: Sequence[FloatArray]) -> float | None:
 
 def _claim(
     bound: Bound | None,
-    batches: Sequence[Batch],
-    format: Format,
+    facts: Sequence[RowFacts],
     parts: Sequence[Exact],
     compared: Sequence[Errors],
 ) -> Claim | None:
@@ -177,19 +191,24 @@ def _claim(
         return None
     ulp = np.concatenate([errors.ulp for errors in compared])
     limits = [
-        _in_ulp(bound(RowFacts(batch.x, format, batch.labels)), part, format)
-        for batch, part in zip(batches, parts, strict=True)
+        _in_ulp(bound(rows), part, rows.format) for rows, part in zip(facts, parts, strict=True)
     ]
     limit = np.concatenate(limits)
     claimed = np.isfinite(limit)
-    ratio = np.divide(ulp, limit, out=np.zeros_like(ulp), where=claimed & np.isfinite(ulp))
+    comparable = claimed & np.isfinite(ulp) & (limit > 0)
+    ratio = np.divide(ulp, limit, out=np.zeros_like(ulp), where=comparable)
     at = int(ratio.argmax())
+    broken = claimed & (ulp > limit)
+    widths = np.concatenate(
+        [np.full(c.ulp.size, rows.x.shape[1]) for c, rows in zip(compared, facts, strict=True)]
+    )
     return Claim(
         ratio=float(ratio[at]),
         ulp=float(ulp[at]) if claimed[at] else 0.0,
         bound_ulp=float(limit[at]) if claimed[at] else 0.0,
         claimed=int(claimed.sum()),
-        broken=int((claimed & (ulp > limit)).sum()),
+        broken=int(broken.sum()),
+        broken_widths=tuple(sorted(set(widths[broken].tolist()))),
     )
 
 

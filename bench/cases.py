@@ -1,7 +1,8 @@
 """The inputs: each case is named, seeded, labelled, and there for a reason. Knows no subject.
 
 Families: `lab` (the eight of the teaching lab, to the letter), `special` (rows of the special-value
-policy), `adversarial` (ordinary numbers where methods break), `random` (what people compute).
+policy), `adversarial` (ordinary numbers where methods break), `random` (what people compute),
+`exhaustive` (every input of a kind, so that a maximum is the maximum; all others are samples).
 A case may hold several batches, when its rows have different lengths.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from numerics.formats import FloatArray, Format
+from numerics.formats import FORMATS, FloatArray, Format
 
 SEED = 42
 EFFORTS = ("quick", "normal", "full")
@@ -49,6 +50,7 @@ class Case:
     reason: str
     build: Callable[[Format, Generator], Batches]
     effort: str = "quick"
+    formats: tuple[str, ...] = tuple(FORMATS)
 
     @property
     def slug(self) -> str:
@@ -179,6 +181,11 @@ def _language_model(format: Format, rng: Generator) -> Batches:
     return [rows]
 
 
+def _every_fp16(format: Format, rng: Generator) -> Batches:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    return [np.stack([every, np.zeros_like(every)], axis=1)]
+
+
 def _every_width(first: int, last: int) -> Callable[[Format, Generator], Batches]:
     return lambda format, rng: [
         rng.normal(scale=3.0, size=(1, length)) for length in range(first, last + 1)
@@ -261,6 +268,14 @@ CASES: tuple[Case, ...] = (
         _log_sum_exp_near_zero,
     ),
     Case("offset", "adversarial", "logits far from 0 and close together", _offset),
+    Case(
+        "every [x, 0]",
+        "exhaustive",
+        "all 65 536 numbers of fp16, NaN and infinities among them, beside 0",
+        _every_fp16,
+        effort="normal",
+        formats=("fp16",),
+    ),
     Case("normal 0.1", "random", "nearly uniform", _normal(0.1, 16, 600)),
     Case("normal 1", "random", "freshly initialised network", _normal(1.0, 1000, 5)),
     Case("normal 5", "random", "trained classifier", _normal(5.0, 16, 600)),

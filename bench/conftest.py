@@ -18,6 +18,7 @@ from bench import runs
 from bench.accuracy import Record
 from bench.cases import EFFORTS, Case, at_effort
 from bench.files import write_whole
+from bench.invariance import Invariance
 from bench.reference import Cache, Exact, references
 from bench.subjects import SUBJECTS, Subject
 from numerics import FORMATS, OPERATIONS
@@ -38,6 +39,7 @@ class Measurements:
 
     exact: dict[tuple[str, str], dict[str, Exact]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    invariance: list[Invariance] = field(default_factory=list)
 
 
 MEASUREMENTS = pytest.StashKey[Measurements]()
@@ -85,25 +87,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     effort = metafunc.config.getoption("--effort")
     cells = [
-        (subject, operation, format_name)
+        (subject.name, operation, format_name)
         for operation in OPERATIONS
         for format_name in FORMATS
         for subject in SUBJECTS.values()
         if subject.offers(operation, format_name)
     ]
     if "case" in metafunc.fixturenames:
-        axis: list[tuple[Any, str]] = [(case, case.slug) for case in at_effort(effort)]
-        name = "case"
+        rows: list[tuple[str, str, str, Any]] = [
+            (*cell, case) for case in at_effort(effort) for cell in cells if cell[2] in case.formats
+        ]
+        ids = ["-".join((*cell, case.slug)) for *cell, case in rows]
+        metafunc.parametrize(("subject_name", "operation", "format_name", "case"), rows, ids=ids)
     elif "columns" in metafunc.fixturenames:
-        axis = [(columns, str(columns)) for columns in COLUMNS[effort]]
-        name = "columns"
-    else:
-        return
-    metafunc.parametrize(
-        ("subject_name", "operation", "format_name", name),
-        [(s.name, operation, f, value) for value, _ in axis for s, operation, f in cells],
-        ids=[f"{s.name}-{operation}-{f}-{id}" for _, id in axis for s, operation, f in cells],
-    )
+        rows = [(*cell, columns) for columns in COLUMNS[effort] for cell in cells]
+        ids = ["-".join((*cell, str(columns))) for *cell, columns in rows]
+        metafunc.parametrize(("subject_name", "operation", "format_name", "columns"), rows, ids=ids)
+    elif "invariance" in metafunc.fixturenames:
+        pairs = list(dict.fromkeys((subject, name) for subject, _, name in cells))
+        ids = ["-".join(pair) for pair in pairs]
+        metafunc.parametrize(("subject_name", "format_name"), pairs, ids=ids)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -165,11 +168,18 @@ def records(pytestconfig: pytest.Config) -> list[Record]:
     return pytestconfig.stash[MEASUREMENTS].records
 
 
+@pytest.fixture
+def invariance(pytestconfig: pytest.Config) -> list[Invariance]:
+    """Where the invariances of the run go."""
+    return pytestconfig.stash[MEASUREMENTS].invariance
+
+
 # --- Run files -----------------------------------------------------------------------------------
 
 
 def _section(config: pytest.Config) -> dict[str, Any]:
-    return runs.section(config.stash[MEASUREMENTS].records, config.getoption("--effort"))
+    measured = config.stash[MEASUREMENTS]
+    return runs.section(measured.records, measured.invariance, config.getoption("--effort"))
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:

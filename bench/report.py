@@ -29,12 +29,11 @@ def write(files: Sequence[Path], output: Path, committed: Path, alone: bool) -> 
     made["accuracy.csv"] = _csv(shown, "accuracy")
     made["throughput.csv"] = _csv(shown, "throughput")
     made["tables.md"] = tables.page(shown).encode()
-    readme = committed.parent / "README.md"
-    document = fill_readme(readme.read_text(encoding="utf-8"), shown[-1]) if into_committed else ""
+    documents = filled(committed.parent, shown[-1]) if into_committed else {}
     for name, content in made.items():
         write_whole(output / name, content)
-    if into_committed:
-        write_whole(readme, document)
+    for path, document in documents.items():
+        write_whole(path, document)
     return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
 
 
@@ -78,12 +77,29 @@ def _told_apart(shown: list[Run]) -> list[Run]:
     ]
 
 
-def fill_readme(document: str, run: Run) -> str:
-    """The README with the headline table of a run between its markers."""
+def filled(root: Path, run: Run) -> dict[Path, str]:
+    """The documents that show the committed run, with its tables between their markers."""
     from bench import tables
 
-    content = f"{tables.headline(run)}\n\n*{tables.provenance(run)}*"
-    return replace_between_markers(document, "headline", content)
+    sections = {
+        "README.md": {
+            "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
+            "invariances": tables.invariances(run),
+        },
+        "docs/methods.md": {
+            "methods": tables.methods(run),
+            "errors": tables.errors_by_method(run),
+            "exhaustive": tables.exhaustive(run),
+            "provenance": f"*{tables.provenance(run)}*",
+        },
+    }
+    documents = {}
+    for name, content in sections.items():
+        document = (root / name).read_text(encoding="utf-8")
+        for marker, table in content.items():
+            document = replace_between_markers(document, marker, table)
+        documents[root / name] = document
+    return documents
 
 
 def _csv(shown: Sequence[Run], name: str) -> bytes:

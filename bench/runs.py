@@ -13,7 +13,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from bench.accuracy import Record
 from bench.cases import SEED
+from bench.invariance import Invariance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def section(records: Sequence[Record], effort: str) -> dict[str, Any]:
+def section(
+    records: Sequence[Record], invariance: Sequence[Invariance], effort: str
+) -> dict[str, Any]:
     """The `softmax` section of a run file."""
     return {
         "schema": SCHEMA,
@@ -65,6 +68,7 @@ def section(records: Sequence[Record], effort: str) -> dict[str, Any]:
         "effort": effort,
         "environment": environment(),
         "records": [record.as_json() for record in records],
+        "invariance": [asdict(one) for one in invariance],
     }
 
 
@@ -86,6 +90,7 @@ class Run:
     environment: dict[str, Any]
     accuracy: pd.DataFrame
     throughput: pd.DataFrame
+    invariance: pd.DataFrame
 
 
 def load(path: Path, label: str | None = None) -> Run:
@@ -104,6 +109,7 @@ def load(path: Path, label: str | None = None) -> Run:
         environment=softmax["environment"],
         accuracy=_accuracy_table(path, softmax["records"]),
         throughput=_throughput_table(path, content["benchmarks"]),
+        invariance=_invariance_table(path, softmax["invariance"]),
     )
 
 
@@ -141,7 +147,7 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     if softmax.get("schema") != SCHEMA:
         schema = str(softmax.get("schema"))[:20]
         raise RunFileError(f"{path}: has schema {schema}, expected {SCHEMA}")
-    expected = {"records": list, "environment": dict, "effort": str}
+    expected = {"records": list, "invariance": list, "environment": dict, "effort": str}
     for name, kind in expected.items():
         if not isinstance(softmax.get(name), kind):
             raise RunFileError(f"{path}: `softmax.{name}` is not a {kind.__name__}")
@@ -225,6 +231,18 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
             raise RunFileError(f"{path}: benchmark {index} lacks its figures") from None
     names = ["subject", "operation", "format", "rows", "columns", "ns_per_element"]
     return pd.DataFrame(rows, columns=[*names, "iqr_ns_per_element", "rounds"])
+
+
+def _invariance_table(path: Path, entries: list[Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    kinds = {"subject": str, "format": str, "check": str, "outputs": int, "differing": int}
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not all(
+            isinstance(entry.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise RunFileError(f"{path}: invariance {index} lacks its figures")
+    return pd.DataFrame(entries, columns=list(kinds))
 
 
 def shared(runs: Sequence[Run]) -> list[pd.DataFrame]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from numerics import METHODS, OPERATIONS, Method
-from numerics.bounds import Bound
+from numerics.facts import Bound
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,78 @@ def _time(throughput: pd.DataFrame, subject: str, format_name: str) -> str:
     return figure(chosen["ns_per_element"].median())
 
 
+def errors_by_method(run: Run) -> str:
+    """For each subject and format: largest ulp error of ordinary cases, and how near its bound.
+
+    Each cell is "measured (nearest measured / bound of any case)".
+    """
+    rows = []
+    for subject in run.accuracy["subject"].unique():
+        for format_name in FORMATS:
+            cells = run.accuracy[
+                (run.accuracy["subject"] == subject) & (run.accuracy["format"] == format_name)
+            ]
+            if cells.empty:
+                continue
+            shown = []
+            for operation in OPERATIONS:
+                cell = cells[cells["operation"] == operation]
+                error = cell.loc[cell["family"] == "random", "max_ulp"].max()
+                shown.append(f"{figure(error)} ({cell['claim_ratio'].max():.2f})")
+            rows.append([subject, format_name, *shown])
+    return markdown(["method", "format", *TITLES.values()], rows, text=2)
+
+
+def exhaustive(run: Run) -> str:
+    """Largest and mean ulp error and failures on every row [x, 0] of fp16."""
+    table = run.accuracy[run.accuracy["family"] == "exhaustive"]
+    rows = []
+    for subject in table["subject"].unique():
+        mine = table[table["subject"] == subject].set_index("operation")
+        rows.append(
+            [subject]
+            + [
+                f"{figure(mine['max_ulp'][op])} ({figure(mine['mean_ulp'][op])})"
+                for op in OPERATIONS
+            ]
+            + [str(int(mine["failures"].sum()))]
+        )
+    return markdown(["method", *TITLES.values(), "failures"], rows)
+
+
+def invariances(run: Run) -> str:
+    """For each subject and format: do the bits stay the same, by check."""
+    table = run.invariance
+    checks = list(table["check"].unique())
+    rows = []
+    for (subject, format_name), cells in table.groupby(["subject", "format"], sort=False):
+        by_check = cells.set_index("check")
+        share = by_check["differing"] / by_check["outputs"]
+        shown = [f"{100 * share[c]:.2g} % differ" if share[c] else "same" for c in checks]
+        rows.append([str(subject), str(format_name), *shown])
+    return markdown(["method", "format", *checks], rows, text=2)
+
+
+def methods(run: Run) -> str:
+    """Name, idea and source of every method, and its time next to that of `stable`."""
+    from numerics import METHODS
+
+    times: Any = run.throughput[
+        (run.throughput["operation"] == "softmax") & (run.throughput["columns"] == HEADLINE_COLUMNS)
+    ].pivot_table(index="subject", columns="format", values="ns_per_element")
+    rows = [
+        [f"[`{m.name}`](../numerics/{m.name}.py)", m.summary, m.source]
+        + [
+            figure(times.loc[m.name, name] / times.loc["stable", name])
+            if name in m.formats
+            else "not offered"
+            for name in FORMATS
+        ]
+        for m in METHODS.values()
+    ]
+    return markdown(["method", "idea", "source", *FORMATS], rows, text=3)
+
+
 def accuracy_by_case(run: Run) -> str:
     """For each operation, largest ulp error of each case by subject and format, failures marked."""
     parts = []
@@ -262,6 +334,7 @@ def page(runs: Sequence[Run]) -> str:
             "one machine; compare ratios of one run only.",
             headline(run),
             accuracy_by_case(run),
+            f"### Same bits?\n\n{invariances(run)}" if len(run.invariance) else "",
             f"### ns per element\n\n{throughput_by_shape(run)}" if len(run.throughput) else "",
         ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -2,14 +2,38 @@
 
 Pure NumPy, in fp16, fp32 and fp64. `METHODS` is the table; each method is a module of its own.
 
->>> sorted(METHODS)
-['naive', 'stable']
+>>> list(METHODS)[:3]
+['naive', 'stable', 'log1p']
 >>> METHODS["stable"].softmax([0.0, 0.0])
 array([0.5, 0.5])
 """
 
 from numerics import bounds
+from numerics.base2 import (
+    base2_cross_entropy,
+    base2_log_softmax,
+    base2_log_sum_exp,
+    base2_softmax,
+)
+from numerics.compensated import (
+    compensated_cross_entropy,
+    compensated_log_softmax,
+    compensated_log_sum_exp,
+    compensated_softmax,
+)
+from numerics.division_free import (
+    division_free_cross_entropy,
+    division_free_log_softmax,
+    division_free_log_sum_exp,
+    division_free_softmax,
+)
 from numerics.formats import FORMATS, FP16, FP32, FP64, Format, format_of
+from numerics.log1p import (
+    log1p_cross_entropy,
+    log1p_log_softmax,
+    log1p_log_sum_exp,
+    log1p_softmax,
+)
 from numerics.method import OPERATIONS, Method
 from numerics.naive import (
     naive_cross_entropy,
@@ -17,12 +41,30 @@ from numerics.naive import (
     naive_log_sum_exp,
     naive_softmax,
 )
+from numerics.online import (
+    online_cross_entropy,
+    online_log_softmax,
+    online_log_sum_exp,
+    online_softmax,
+)
 from numerics.stable import (
     log_sum_exp,
     stable_cross_entropy,
     stable_log_softmax,
     stable_log_sum_exp,
     stable_softmax,
+)
+from numerics.two_pass import (
+    two_pass_cross_entropy,
+    two_pass_log_softmax,
+    two_pass_log_sum_exp,
+    two_pass_softmax,
+)
+from numerics.widened import (
+    widened_cross_entropy,
+    widened_log_softmax,
+    widened_log_sum_exp,
+    widened_softmax,
 )
 
 __version__ = "0.1.0"
@@ -58,6 +100,112 @@ _TABLE = (
             "cross_entropy": bounds.stable_cross_entropy,
         },
     ),
+    Method(
+        name="log1p",
+        summary="leave the largest term out of the sum, log1p",
+        source="Blanchard, Higham & Higham (2021), algorithm 4.1",
+        softmax=log1p_softmax,
+        log_softmax=log1p_log_softmax,
+        log_sum_exp=log1p_log_sum_exp,
+        cross_entropy=log1p_cross_entropy,
+        bounds={
+            "softmax": bounds.log1p_softmax,
+            "log_softmax": bounds.log1p_log_softmax,
+            "log_sum_exp": bounds.log1p_log_sum_exp,
+            "cross_entropy": bounds.log1p_cross_entropy,
+        },
+    ),
+    Method(
+        name="division_free",
+        summary="exp of the log-softmax",
+        source="Blanchard, Higham & Higham (2021), section 4",
+        softmax=division_free_softmax,
+        log_softmax=division_free_log_softmax,
+        log_sum_exp=division_free_log_sum_exp,
+        cross_entropy=division_free_cross_entropy,
+        bounds={
+            "softmax": bounds.division_free_softmax,
+            "log_softmax": bounds.division_free_log_softmax,
+            "log_sum_exp": bounds.division_free_log_sum_exp,
+            "cross_entropy": bounds.division_free_cross_entropy,
+        },
+    ),
+    Method(
+        name="online",
+        summary="one pass, running maximum, rescaled sum",
+        source="Milakov & Gimelshein (2018), arXiv:1805.02867",
+        softmax=online_softmax,
+        log_softmax=online_log_softmax,
+        log_sum_exp=online_log_sum_exp,
+        cross_entropy=online_cross_entropy,
+        bounds={
+            "softmax": bounds.online_softmax,
+            "log_softmax": bounds.online_log_softmax,
+            "log_sum_exp": bounds.online_log_sum_exp,
+            "cross_entropy": bounds.online_cross_entropy,
+        },
+    ),
+    Method(
+        name="two_pass",
+        summary="exponentials as mantissa and exponent, no shift",
+        source="Dukhan & Ablavatski (2020), arXiv:2001.04438",
+        softmax=two_pass_softmax,
+        log_softmax=two_pass_log_softmax,
+        log_sum_exp=two_pass_log_sum_exp,
+        cross_entropy=two_pass_cross_entropy,
+        bounds={
+            "softmax": bounds.two_pass_softmax,
+            "log_softmax": bounds.two_pass_log_softmax,
+            "log_sum_exp": bounds.two_pass_log_sum_exp,
+            "cross_entropy": bounds.two_pass_cross_entropy,
+        },
+    ),
+    Method(
+        name="base2",
+        summary="powers of two, as on GPUs",
+        source="Dao et al. (2022), arXiv:2205.14135",
+        softmax=base2_softmax,
+        log_softmax=base2_log_softmax,
+        log_sum_exp=base2_log_sum_exp,
+        cross_entropy=base2_cross_entropy,
+        bounds={
+            "softmax": bounds.base2_softmax,
+            "log_softmax": bounds.base2_log_softmax,
+            "log_sum_exp": bounds.base2_log_sum_exp,
+            "cross_entropy": bounds.base2_cross_entropy,
+        },
+    ),
+    Method(
+        name="compensated",
+        summary="every rounding error put back",
+        source="Ogita, Rump & Oishi (2005), doi:10.1137/030601818",
+        softmax=compensated_softmax,
+        log_softmax=compensated_log_softmax,
+        log_sum_exp=compensated_log_sum_exp,
+        cross_entropy=compensated_cross_entropy,
+        bounds={
+            "softmax": bounds.compensated_softmax,
+            "log_softmax": bounds.compensated_log_softmax,
+            "log_sum_exp": bounds.compensated_log_sum_exp,
+            "cross_entropy": bounds.compensated_cross_entropy,
+        },
+    ),
+    Method(
+        name="widened",
+        summary="compute in the next wider format, round once",
+        source="common practice",
+        softmax=widened_softmax,
+        log_softmax=widened_log_softmax,
+        log_sum_exp=widened_log_sum_exp,
+        cross_entropy=widened_cross_entropy,
+        bounds={
+            "softmax": bounds.widened_softmax,
+            "log_softmax": bounds.widened_log_softmax,
+            "log_sum_exp": bounds.widened_log_sum_exp,
+            "cross_entropy": bounds.widened_cross_entropy,
+        },
+        formats=("fp16", "fp32"),
+    ),
 )
 
 METHODS: dict[str, Method] = {method.name: method for method in _TABLE}
@@ -72,14 +220,42 @@ __all__ = [
     "OPERATIONS",
     "Format",
     "Method",
+    "base2_cross_entropy",
+    "base2_log_softmax",
+    "base2_log_sum_exp",
+    "base2_softmax",
+    "compensated_cross_entropy",
+    "compensated_log_softmax",
+    "compensated_log_sum_exp",
+    "compensated_softmax",
+    "division_free_cross_entropy",
+    "division_free_log_softmax",
+    "division_free_log_sum_exp",
+    "division_free_softmax",
     "format_of",
+    "log1p_cross_entropy",
+    "log1p_log_softmax",
+    "log1p_log_sum_exp",
+    "log1p_softmax",
     "log_sum_exp",
     "naive_cross_entropy",
     "naive_log_softmax",
     "naive_log_sum_exp",
     "naive_softmax",
+    "online_cross_entropy",
+    "online_log_softmax",
+    "online_log_sum_exp",
+    "online_softmax",
     "stable_cross_entropy",
     "stable_log_softmax",
     "stable_log_sum_exp",
     "stable_softmax",
+    "two_pass_cross_entropy",
+    "two_pass_log_softmax",
+    "two_pass_log_sum_exp",
+    "two_pass_softmax",
+    "widened_cross_entropy",
+    "widened_log_softmax",
+    "widened_log_sum_exp",
+    "widened_softmax",
 ]

@@ -11,8 +11,8 @@ The theorems are those of Blanchard, Higham & Higham, "Accurately computing the 
 softmax functions", IMA J. Numer. Anal. 41 (2021), doi:10.1093/imanum/draa038, in componentwise
 form and with these refinements:
 
-- *Their exp and log err by at most u.* NumPy's do not: `ELEMENTARY` says by how much they err.
-- *Their sum is sequential*, n - 1 roundings. NumPy's is pairwise: `summation_depth`.
+- *Their exp and log err by at most u.* NumPy's do not: `facts.ELEMENTARY` says by how much.
+- *Their sum is sequential*, n - 1 roundings. NumPy's is pairwise: `facts.summation_depth`.
 - *max - min* is the worst case of m - x_i; here each exponential pays its own m - x_i, and the
   denominator their average weighted by the exponentials.
 - *First order in u.* Here (1 + u)^T <= e^(Tu) is kept whole (`compounded`), since u = 2^-11 is not
@@ -27,186 +27,23 @@ exp errs by u and the sum is sequential.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from numerics.formats import FP16, FP32, FP64, FloatArray, Format
+from numerics.facts import (
+    ELEMENTARY,
+    FP32_IN_FP16,
+    Array,
+    RowFacts,
+    compounded,
+    on_sums,
+    summation_depth,
+)
+from numerics.formats import FP16, FP32, FP64, Format
+from numerics.online import BLOCK
+from numerics.two_pass import LN2, REACH
 
-Array: TypeAlias = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Elementary:
-    """Largest relative error, in units of u, of NumPy's exp and log in one format."""
-
-    exp: float
-    log: float
-
-
-ELEMENTARY = {
-    # Computed in fp32 and rounded: 1 + 2^-11. On CPUs with fp16 arithmetic Intel's SVML computes
-    # them in fp16, to within one ulp = 2u; that is taken.
-    FP16.name: Elementary(exp=2.0, log=2.0),
-    # NumPy's own AVX2 and AVX-512 kernels, "max relative error measured across all 32-bit FP's"
-    # 2.1264e-07 and 2.359e-07 (loops_exponent_log.dispatch.c.src), here with the last digit up,
-    # since those are rounded; all other paths are closer.
-    FP32.name: Elementary(exp=2.1265e-07 * 2**24, log=2.360e-07 * 2**24),
-    # SVML's high-accuracy variants, Tang's table-driven ones, and the C libraries: within one ulp.
-    FP64.name: Elementary(exp=2.0, log=2.0),
-}
-
-FP32_IN_FP16 = FP32.unit_roundoff / FP16.unit_roundoff
-"""One rounding in fp32, in units of the u of fp16: `rows.row_sum` adds fp16 rows in fp32."""
-
-
-def summation_depth(n: int) -> int:
-    """Roundings on the longest path of NumPy's pairwise sum of n contiguous numbers.
-
-    By first-order error analysis of any summation tree (Higham, Accuracy and Stability of
-    Numerical Algorithms, section 4.2), the relative error of a sum of non-negative numbers is at
-    most depth * u. NumPy builds a tree of all numbers, or adds the first one to a tree of the
-    others: eight accumulators in blocks of up to 128, blocks in pairs (`pairwise_sum` in
-    loops_utils.h.src).
-
-    >>> [summation_depth(n) for n in (1, 5, 600, 50257)]
-    [0, 4, 23, 25]
-    """
-    return 0 if n == 1 else max(1 + _pairwise_depth(n - 1), _pairwise_depth(n))
-
-
-def _pairwise_depth(n: int) -> int:
-    if n < 8:
-        return n - 1
-    if n <= 128:
-        return n // 8 - 1 + 3 + n % 8
-    half = n // 2 - (n // 2) % 8
-    return 1 + max(_pairwise_depth(half), _pairwise_depth(n - half))
-
-
-@dataclass(frozen=True)
-class RowFacts:
-    """What the theorems need to know about a batch of rows.
-
-    `x` has shape (rows, K) and was rounded to `format`; everything is computed from it in fp64,
-    which is exact enough for a bound. A special row (NaN, +inf, or only -inf) is replaced by zeros:
-    its result is a published constant, rounded twice at most, which any bound for equal logits
-    covers.
-    """
-
-    original: FloatArray
-    format: Format
-    labels: npt.NDArray[np.intp]
-
-    @cached_property
-    def special(self) -> npt.NDArray[np.bool_]:
-        """Rows that the special-value policy covers, shape (rows, 1)."""
-        largest = np.asarray(self.original.max(axis=1, keepdims=True), dtype=np.float64)
-        return np.asarray(~np.isfinite(largest), dtype=np.bool_)
-
-    @cached_property
-    def x(self) -> Array:
-        """The logits in fp64, special rows replaced by zeros."""
-        return np.where(self.special, 0.0, self.original.astype(np.float64))
-
-    @cached_property
-    def shift(self) -> Array:
-        """m = max_j x_j, shape (rows, 1)."""
-        return np.asarray(self.x.max(axis=1, keepdims=True), dtype=np.float64)
-
-    @cached_property
-    def gap(self) -> Array:
-        """m - x_i >= 0; halved before the subtraction, which may overflow to inf as it should."""
-        with np.errstate(over="ignore"):
-            return np.asarray(2.0 * (self.shift / 2 - self.x / 2))
-
-    @cached_property
-    def shifted_exp(self) -> Array:
-        """exp(x_i - m)."""
-        with np.errstate(under="ignore"):
-            return np.asarray(np.exp(-self.gap))
-
-    @cached_property
-    def log_sum(self) -> Array:
-        """log sum_j exp(x_j - m) >= 0, shape (rows, 1)."""
-        return np.asarray(np.log(self.shifted_exp.sum(axis=1, keepdims=True)), dtype=np.float64)
-
-    @cached_property
-    def log_sum_exp(self) -> Array:
-        """y = m + log sum_j exp(x_j - m), shape (rows, 1)."""
-        return self.shift + self.log_sum
-
-    @cached_property
-    def softmax(self) -> Array:
-        """p_i."""
-        total = self.shifted_exp.sum(axis=1, keepdims=True)
-        return np.asarray(self.shifted_exp / total, dtype=np.float64)
-
-    @cached_property
-    def surprise(self) -> Array:
-        """-log p_i >= 0."""
-        return np.asarray(self.gap + self.log_sum, dtype=np.float64)
-
-    def mean(self, values: Array) -> Array:
-        """sum_i p_i values_i, shape (rows, 1); an entry of probability 0 adds nothing."""
-        with np.errstate(invalid="ignore", under="ignore"):
-            terms = np.where(self.softmax > 0, self.softmax * values, 0.0)
-        return np.asarray(terms.sum(axis=1, keepdims=True), dtype=np.float64)
-
-    def at_label(self, values: Array) -> Array:
-        """The column of each row that its label names, shape (rows,)."""
-        picked = np.take_along_axis(values, self.labels[:, np.newaxis], axis=1)
-        return np.asarray(picked[:, 0], dtype=np.float64)
-
-
-Bound: TypeAlias = Callable[[RowFacts], Array]
-
-
-def compounded(roundings: Array, format: Format) -> Array:
-    """((1 - u)^-T - 1) / u: the relative error of T factors (1 + delta)^(+-1), in units of u.
-
-    T may be fractional, and infinite. Uses (1 - u)^-T <= exp(T u / (1 - u)).
-    """
-    u = format.unit_roundoff
-    with np.errstate(over="ignore"):
-        return np.asarray(np.expm1(roundings * u / (1 - u)) / u, dtype=np.float64)
-
-
-# --- The shifted formulas ------------------------------------------------------------------------
-
-
-def _shifted_exp(rows: RowFacts) -> Array:
-    """Roundings in exp(x_i - m): m - x_i for the shift, and exp itself, but exp(0) = 1 is exact."""
-    return rows.gap + np.where(rows.gap > 0, ELEMENTARY[rows.format.name].exp, 0.0)
-
-
-def _shifted_sum(rows: RowFacts) -> Array:
-    """Roundings in sum_j exp(x_j - m): those of each term by its weight, underflow, and summation.
-
-    A term that underflows errs by up to exp * u * smallest_normal, absolutely; the sum is >= 1.
-    """
-    count = rows.x.shape[1]
-    shortfall = np.maximum(rows.format.smallest_normal - rows.shifted_exp, 0)
-    underflow = ELEMENTARY[rows.format.name].exp * shortfall.sum(axis=1, keepdims=True)
-    depth = summation_depth(count) * (FP32_IN_FP16 if rows.format == FP16 else 1.0)
-    return np.asarray(rows.mean(_shifted_exp(rows)) + underflow + depth, dtype=np.float64)
-
-
-def stable_softmax(rows: RowFacts) -> Array:
-    """exp(x_i - m) / sum_j exp(x_j - m).
-
-    Roundings: those of the numerator, those of the sum, and 1 for the division (in fp16 once
-    more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential:
-    Blanchard, Higham & Higham (2021), theorem on Algorithm 3.2 with shift.
-    """
-    exp = ELEMENTARY[rows.format.name].exp
-    division = 1 + (FP32_IN_FP16 if rows.format == FP16 else 0.0)
-    roundings = _shifted_exp(rows) + _shifted_sum(rows) + division
-    return _relative(rows.softmax, roundings, rows.format) + (exp + 1) * rows.format.smallest_normal
+# --- Steps that formulas share --------------------------------------------------------------------
 
 
 def _relative(exact: Array, roundings: Array, format: Format) -> Array:
@@ -215,11 +52,36 @@ def _relative(exact: Array, roundings: Array, format: Format) -> Array:
         return np.where(exact > 0, exact * compounded(roundings, format), 0.0)
 
 
-def _log_of_sum(rows: RowFacts) -> Array:
-    """Error of the computed log sum_j exp(x_j - m): the sum's relative error, and that of log."""
+def _underflow(rows: RowFacts, function: float) -> Array:
+    """Error of sum_j exp(x_j - m) >= 1 by terms below the smallest normal number.
+
+    Such a term errs by up to function * u * smallest_normal, absolutely; -inf gives exactly 0.
+    """
+    shortfall = np.maximum(rows.format.smallest_normal - rows.shifted_exp, 0)
+    lost = np.where(np.isfinite(rows.gap), shortfall, 0).sum(axis=1, keepdims=True)
+    return np.asarray(function * lost, dtype=np.float64)
+
+
+def _depth(rows: RowFacts, count: int) -> float:
+    """Roundings of a sum of `count` terms by `rows.row_sum`."""
+    return summation_depth(count) * on_sums(rows.format)[1]
+
+
+def _quotient(rows: RowFacts, term: Array, total: Array) -> Array:
+    """term / total, rounded: the division is one rounding, in fp16 two (fp32, then fp16).
+
+    A numerator below the smallest normal number has lost digits, and so has such a quotient.
+    """
+    division = 1 + (FP32_IN_FP16 if rows.format == FP16 else 0.0)
+    floor = (ELEMENTARY[rows.format.name].exp + 1) * rows.format.smallest_normal
+    return _relative(rows.softmax, term + total + division, rows.format) + floor
+
+
+def _log_of(rows: RowFacts, total: Array, log: float) -> Array:
+    """Error of the computed logarithm of a sum: the sum's relative error, and that of log."""
     u = rows.format.unit_roundoff
-    argument = _shifted_sum(rows) / (1 - u)
-    return argument + ELEMENTARY[rows.format.name].log * (rows.log_sum + u * argument)
+    argument = total / (1 - u)
+    return np.asarray(argument + log * (rows.log_sum + u * argument), dtype=np.float64)
 
 
 def _final_rounding(exact: Array, before: Array, format: Format) -> Array:
@@ -229,13 +91,41 @@ def _final_rounding(exact: Array, before: Array, format: Format) -> Array:
         return magnitude + (1 + format.unit_roundoff) * before + format.smallest_normal
 
 
+# --- stable ---------------------------------------------------------------------------------------
+
+
+def _shifted_exp(rows: RowFacts) -> Array:
+    """Roundings in exp(x_i - m): m - x_i for the shift, and exp itself, but exp(0) = 1 is exact."""
+    return rows.gap + np.where(rows.gap > 0, ELEMENTARY[rows.format.name].exp, 0.0)
+
+
+def _shifted_sum(rows: RowFacts) -> Array:
+    """Roundings in sum_j exp(x_j - m): those of each term by its weight, underflow, summation."""
+    lost = _underflow(rows, ELEMENTARY[rows.format.name].exp)
+    return rows.mean(_shifted_exp(rows)) + lost + _depth(rows, rows.x.shape[1])
+
+
+def _stable_log(rows: RowFacts) -> Array:
+    return _log_of(rows, _shifted_sum(rows), on_sums(rows.format)[0].log)
+
+
+def stable_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / sum_j exp(x_j - m).
+
+    Roundings: those of the numerator, those of the sum, and 1 for the division (in fp16 once
+    more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential:
+    Blanchard, Higham & Higham (2021), theorem on Algorithm 3.2 with shift.
+    """
+    return _quotient(rows, _shifted_exp(rows), _shifted_sum(rows))
+
+
 def stable_log_sum_exp(rows: RowFacts) -> Array:
     """m + log sum_j exp(x_j - m): |y| for the addition, and the error of the logarithm.
 
     The relative bound of Blanchard, Higham & Higham (2021) divides this by |y|; near y = 0 only
     the absolute one says anything.
     """
-    return _final_rounding(rows.log_sum_exp, _log_of_sum(rows), rows.format)[:, 0]
+    return _final_rounding(rows.log_sum_exp, _stable_log(rows), rows.format)[:, 0]
 
 
 def stable_log_softmax(rows: RowFacts) -> Array:
@@ -243,8 +133,7 @@ def stable_log_softmax(rows: RowFacts) -> Array:
 
     Absolute: of a result far below 1 it may leave no digit, and on confident rows it does.
     """
-    before = rows.gap + _log_of_sum(rows)
-    return _final_rounding(rows.surprise, before, rows.format)
+    return _final_rounding(rows.surprise, rows.gap + _stable_log(rows), rows.format)
 
 
 def stable_cross_entropy(rows: RowFacts) -> Array:
@@ -253,7 +142,334 @@ def stable_cross_entropy(rows: RowFacts) -> Array:
     return _final_rounding(rows.at_label(rows.surprise), before, rows.format)
 
 
-# --- The unshifted formulas ----------------------------------------------------------------------
+# --- log1p ----------------------------------------------------------------------------------------
+
+
+def _others_error(rows: RowFacts) -> Array:
+    """Error of r, over 1 + r: each of its terms errs as in `stable`, relative to r itself."""
+    depth = _depth(rows, rows.x.shape[1])
+    terms = _relative(rows.other_exp, _shifted_exp(rows) + depth, rows.format)
+    lost = _underflow(rows, ELEMENTARY[rows.format.name].exp)
+    error = terms.sum(axis=1, keepdims=True) + lost
+    return np.asarray(error / (1 + rows.others), dtype=np.float64)
+
+
+def _log1p(rows: RowFacts) -> Array:
+    """Error of log1p(r): r's, times the derivative 1/(1 + r), and log1p's own.
+
+    The derivative is taken at the end of the interval where it is larger.
+    """
+    u = rows.format.unit_roundoff
+    error = _others_error(rows)
+    argument = error / np.maximum(1 - u * error, u)
+    log1p = on_sums(rows.format)[0].log1p
+    return np.asarray(argument + log1p * (rows.log_sum + u * argument), dtype=np.float64)
+
+
+def log1p_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / (1 + r): as `stable_softmax`, and one rounding for 1 + r."""
+    total = _others_error(rows) + on_sums(rows.format)[1]
+    return _quotient(rows, _shifted_exp(rows), total)
+
+
+def log1p_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log1p(r): |y + n - x_min|/|y| in Blanchard, Higham & Higham (2021), theorem 4.2.
+
+    Times |y|, and componentwise.
+    """
+    return _final_rounding(rows.log_sum_exp, _log1p(rows), rows.format)[:, 0]
+
+
+def log1p_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log1p(r): both terms have one sign, so this is a relative bound."""
+    return _final_rounding(rows.surprise, rows.gap + _log1p(rows), rows.format)
+
+
+def log1p_cross_entropy(rows: RowFacts) -> Array:
+    """log1p(r) + (m - x_y): as log1p_log_softmax, at the label."""
+    return rows.at_label(log1p_log_softmax(rows))
+
+
+# --- division_free --------------------------------------------------------------------------------
+
+
+def division_free_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - y): the absolute error of y and of the subtraction become relative ones, and exp.
+
+    Blanchard, Higham & Higham (2021), theorem 4.3: 1 + max |x_j - y| + |y + n - x_min|.
+    """
+    of_y = stable_log_sum_exp(rows)[:, np.newaxis]
+    exp = ELEMENTARY[rows.format.name].exp
+    with np.errstate(over="ignore"):
+        roundings = (1 + rows.format.unit_roundoff) * of_y + rows.surprise + exp
+    floor = exp * rows.format.smallest_normal
+    return _relative(rows.softmax, roundings, rows.format) + floor
+
+
+def division_free_log_softmax(rows: RowFacts) -> Array:
+    """x_i - y: the error of y, and the subtraction."""
+    of_y = stable_log_sum_exp(rows)[:, np.newaxis]
+    return _final_rounding(rows.surprise, of_y, rows.format)
+
+
+division_free_log_sum_exp = stable_log_sum_exp
+
+
+def division_free_cross_entropy(rows: RowFacts) -> Array:
+    """log_sum_exp(x) - x_y: as division_free_log_softmax, at the label."""
+    return rows.at_label(division_free_log_softmax(rows))
+
+
+# --- online ---------------------------------------------------------------------------------------
+
+
+def _online_sum(rows: RowFacts) -> Array:
+    """As `_shifted_sum`, and what the running maximum costs.
+
+    The differences of running maxima add up to m - x_j, so the shift costs no more than in
+    `stable`. Each block that raises the maximum costs an exp and a product, every block an
+    addition, and a rescaling that underflows may lose smallest_normal of what was summed.
+    """
+    count = rows.x.shape[1]
+    edges = range(0, count, BLOCK)
+    tops = np.stack([rows.x[:, a : a + BLOCK].max(axis=1) for a in edges], axis=1)
+    running = np.maximum.accumulate(tops, axis=1)
+    rises = (running[:, 1:] > running[:, :-1]).sum(axis=1, keepdims=True)
+    exp, unit = ELEMENTARY[rows.format.name].exp, on_sums(rows.format)[1]
+    rescaling = rises * (exp + unit + exp * count * rows.format.smallest_normal)
+    depth = _depth(rows, min(count, BLOCK)) + unit * (len(edges) - 1)
+    lost = _underflow(rows, exp)
+    return np.asarray(rows.mean(_shifted_exp(rows)) + rescaling + lost + depth, dtype=np.float64)
+
+
+def _online_log(rows: RowFacts) -> Array:
+    return _log_of(rows, _online_sum(rows), on_sums(rows.format)[0].log)
+
+
+def online_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / s."""
+    return _quotient(rows, _shifted_exp(rows), _online_sum(rows))
+
+
+def online_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log s."""
+    return _final_rounding(rows.log_sum_exp, _online_log(rows), rows.format)[:, 0]
+
+
+def online_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log s."""
+    return _final_rounding(rows.surprise, rows.gap + _online_log(rows), rows.format)
+
+
+def online_cross_entropy(rows: RowFacts) -> Array:
+    """(m + log s) - x_y."""
+    before = online_log_sum_exp(rows)
+    return _final_rounding(rows.at_label(rows.surprise), before, rows.format)
+
+
+# --- base2 ----------------------------------------------------------------------------------------
+
+
+def _base2_exp(rows: RowFacts) -> Array:
+    """Roundings in exp2((x_i - m) log2 e): shift, constant and product err by (m - x_i) u each."""
+    with np.errstate(over="ignore"):
+        argument = 3 * (1 + 2 * rows.format.unit_roundoff) * rows.gap
+    return argument + np.where(rows.gap > 0, ELEMENTARY[rows.format.name].exp2, 0.0)
+
+
+def _base2_sum(rows: RowFacts) -> Array:
+    lost = _underflow(rows, ELEMENTARY[rows.format.name].exp2)
+    depth = _depth(rows, rows.x.shape[1])
+    return np.asarray(rows.mean(_base2_exp(rows)) + lost + depth, dtype=np.float64)
+
+
+def _base2_log(rows: RowFacts) -> Array:
+    """log2(s) ln 2: log2, the constant and the product."""
+    elementary, unit = on_sums(rows.format)
+    return _log_of(rows, _base2_sum(rows), elementary.log2 + 2 * unit)
+
+
+def base2_softmax(rows: RowFacts) -> Array:
+    """exp2((x_i - m) log2 e) / s: as `stable_softmax`, with three times the gaps."""
+    return _quotient(rows, _base2_exp(rows), _base2_sum(rows))
+
+
+def base2_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log2(s) ln 2."""
+    return _final_rounding(rows.log_sum_exp, _base2_log(rows), rows.format)[:, 0]
+
+
+def base2_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log2(s) ln 2; here the shift is rounded once, as in `stable`."""
+    return _final_rounding(rows.surprise, rows.gap + _base2_log(rows), rows.format)
+
+
+def base2_cross_entropy(rows: RowFacts) -> Array:
+    """(m + log2(s) ln 2) - x_y."""
+    before = base2_log_sum_exp(rows)
+    return _final_rounding(rows.at_label(rows.surprise), before, rows.format)
+
+
+# --- two_pass -------------------------------------------------------------------------------------
+
+
+def _two_pass_exp(rows: RowFacts) -> Array:
+    """Roundings in a_i: exp, and the reduced argument t.
+
+    x - n high is exact; n low errs by its constant and its product, |n low| u each, and t, which is
+    below 0.4, by its last rounding. Beyond reach the shift is rounded, by the gap.
+    """
+    low = abs(LN2[rows.format.name][1])
+    reach = REACH[rows.format.name]
+    within = np.abs(rows.shift) <= reach
+    distance = np.minimum(np.where(within, np.abs(rows.x), rows.gap), 2 * reach)
+    reduction = 0.4 + 2 * low * (1.45 * distance + 1)
+    shifting = np.where(within, 0.0, rows.gap)
+    return np.asarray(shifting + reduction + ELEMENTARY[rows.format.name].exp, dtype=np.float64)
+
+
+def _two_pass_sum(rows: RowFacts) -> Array:
+    """Roundings in s: those of its terms, summation, and what ldexp rounds below normal numbers.
+
+    There a term errs by u * smallest_normal, while s 2^N is at least 0.7 exp(m).
+    """
+    small = (rows.shifted_exp < 2 * rows.format.smallest_normal) & np.isfinite(rows.gap)
+    lost = 1.5 * rows.format.smallest_normal * small.sum(axis=1, keepdims=True)
+    depth = _depth(rows, rows.x.shape[1])
+    return np.asarray(rows.mean(_two_pass_exp(rows)) + lost + depth, dtype=np.float64)
+
+
+def _two_pass_log(rows: RowFacts) -> Array:
+    """Error of shift + (N high + (N low + log s)) before the last addition.
+
+    |log s| is at most that of sum_j exp(x_j - m), and 0.4 for the mantissa of exp(m).
+    """
+    elementary, unit = on_sums(rows.format)
+    within = np.abs(rows.shift) <= REACH[rows.format.name]
+    wide = FP32 if rows.format == FP16 else rows.format
+    n_low = 1.45 * abs(LN2[wide.name][1]) * (np.where(within, np.abs(rows.shift), 0) + 1)
+    argument = _two_pass_sum(rows) / (1 - rows.format.unit_roundoff)
+    log = rows.log_sum + 0.4
+    inner = elementary.log * log + unit * (log + 3 * n_low)
+    outer = np.where(within, 0.0, unit * log)
+    return np.asarray(argument + inner + outer, dtype=np.float64)
+
+
+def two_pass_softmax(rows: RowFacts) -> Array:
+    """(a_i / s) 2^(n_i - N): as `naive_softmax`, with the reduction, and without overflow."""
+    return _quotient(rows, _two_pass_exp(rows), _two_pass_sum(rows))
+
+
+def two_pass_log_sum_exp(rows: RowFacts) -> Array:
+    """shift + (N ln 2 + log s)."""
+    return _final_rounding(rows.log_sum_exp, _two_pass_log(rows), rows.format)[:, 0]
+
+
+def two_pass_log_softmax(rows: RowFacts) -> Array:
+    """x_i - y: the error of y, rounded, and the subtraction."""
+    unit = on_sums(rows.format)[1]
+    of_y = (1 + unit) * _two_pass_log(rows) + unit * np.abs(rows.log_sum_exp)
+    return _final_rounding(rows.surprise, of_y, rows.format)
+
+
+def two_pass_cross_entropy(rows: RowFacts) -> Array:
+    """y - x_y: as two_pass_log_softmax, at the label."""
+    return rows.at_label(two_pass_log_softmax(rows))
+
+
+# --- compensated ----------------------------------------------------------------------------------
+
+PAIR = 0.1
+"""Relative error of a pair in `compensated`, in units of u.
+
+exp(r) = 1 + r + r^2/2 + r^3 s: the first three terms are exact but for products of errors. The
+last is at most 0.0079 and errs by 5 roundings in r^3 s and the additions to the tail, and by 0.01 u
+for the terms left out: 0.06 u in all, over 0.7. Sums of pairs add depth^2 u^2.
+"""
+
+
+def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
+    """Relative errors of 1 + r, and of log1p(r) with its Newton step: for small r relative to it.
+
+    The estimate's own error enters squared, and vanishes. Terms that underflow are lost.
+    """
+    lost = _underflow(rows, 1.0) / (1 + rows.others)
+    of_sum = PAIR + lost
+    small = rows.others < 0.41
+    of_log = np.where(small, 3 * PAIR * rows.log_sum, 3 * PAIR)
+    of_log = np.where(np.abs(rows.others - 0.4) < 0.01, 3 * PAIR, of_log)
+    return of_sum, np.asarray(of_log + 2 * lost, dtype=np.float64)
+
+
+def compensated_softmax(rows: RowFacts) -> Array:
+    """a / (1 + r) 2^n: two pairs, the remainder of the quotient, and one rounding."""
+    if rows.format == FP16:
+        return _rounded_once(rows.softmax, compensated_softmax(_widen(rows)), rows)
+    roundings = 1 + 2 * PAIR + _in_pairs(rows)[0]
+    floor = 2 * rows.format.smallest_normal
+    return _relative(rows.softmax, roundings, rows.format) + floor
+
+
+def compensated_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log1p(r): exact, a pair, and one rounding."""
+    if rows.format == FP16:
+        return _rounded_once(rows.surprise, compensated_log_softmax(_widen(rows)), rows)
+    return _final_rounding(rows.surprise, _in_pairs(rows)[1], rows.format)
+
+
+def compensated_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log1p(r): exact, a pair, and one rounding."""
+    if rows.format == FP16:
+        exact = rows.log_sum_exp[:, 0]
+        return _rounded_once(exact, compensated_log_sum_exp(_widen(rows)), rows)
+    return _final_rounding(rows.log_sum_exp, _in_pairs(rows)[1], rows.format)[:, 0]
+
+
+def compensated_cross_entropy(rows: RowFacts) -> Array:
+    """log1p(r) + (m - x_y): as compensated_log_softmax, at the label."""
+    return rows.at_label(compensated_log_softmax(rows))
+
+
+# --- widened --------------------------------------------------------------------------------------
+
+
+def _widen(rows: RowFacts) -> RowFacts:
+    """The same rows in the next wider format."""
+    wide = FP32 if rows.format == FP16 else FP64
+    return RowFacts(rows.original.astype(wide.dtype), wide, rows.labels)
+
+
+def _rounded_once(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
+    """A bound in the wider format, in units of its u, and one rounding to the narrow one.
+
+    Rounding an error into a result costs u times the result, which the first may have moved.
+    """
+    ratio = _widen(rows).format.unit_roundoff / rows.format.unit_roundoff
+    return _final_rounding(exact, wide_bound * ratio, rows.format)
+
+
+def widened_softmax(rows: RowFacts) -> Array:
+    """log1p_softmax in the wider format, rounded once."""
+    return _rounded_once(rows.softmax, log1p_softmax(_widen(rows)), rows)
+
+
+def widened_log_softmax(rows: RowFacts) -> Array:
+    """log1p_log_softmax in the wider format, rounded once."""
+    return _rounded_once(rows.surprise, log1p_log_softmax(_widen(rows)), rows)
+
+
+def widened_log_sum_exp(rows: RowFacts) -> Array:
+    """log1p_log_sum_exp in the wider format, rounded once."""
+    return _rounded_once(rows.log_sum_exp[:, 0], log1p_log_sum_exp(_widen(rows)), rows)
+
+
+def widened_cross_entropy(rows: RowFacts) -> Array:
+    """log1p_cross_entropy in the wider format, rounded once."""
+    exact = rows.at_label(rows.surprise)
+    return _rounded_once(exact, log1p_cross_entropy(_widen(rows)), rows)
+
+
+# --- naive ----------------------------------------------------------------------------------------
 
 
 def _underflowing_exp(rows: RowFacts) -> tuple[Array, Array]:

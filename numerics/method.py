@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from numerics.bounds import Bound
+from numerics.facts import Bound
 from numerics.formats import FORMATS, FloatArray
 
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp", "cross_entropy")

@@ -22,13 +22,14 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from numerics.formats import FP64, FloatArray, format_of
+from numerics.formats import FORMATS, FP64, FloatArray, Format, format_of
 
 Axis: TypeAlias = int | Sequence[int] | None
 Labels: TypeAlias = npt.NDArray[np.intp]
 Kernel: TypeAlias = Callable[[FloatArray], FloatArray]
 LabelKernel: TypeAlias = Callable[[FloatArray, Labels], FloatArray]
 P = ParamSpec("P")
+ALL = tuple(FORMATS.values())
 
 
 # --- What kernels are written with ---------------------------------------------------------------
@@ -45,9 +46,13 @@ def row_sum(x: FloatArray) -> FloatArray:
 
     65 520 ones overflow fp16, and K = 65 536 is an ordinary vocabulary.
     """
-    at_least_fp32 = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
-    result: FloatArray = at_least_fp32.sum(axis=1, keepdims=True)
+    result: FloatArray = at_least_fp32(x).sum(axis=1, keepdims=True)
     return result
+
+
+def at_least_fp32(x: FloatArray) -> FloatArray:
+    """fp16 as fp32, wider formats as they are."""
+    return x.astype(np.promote_types(x.dtype, np.float32), copy=False)
 
 
 def at_label(x: FloatArray, labels: Labels) -> FloatArray:
@@ -117,30 +122,44 @@ def _overwrite_special(policy: Policy, x: FloatArray, out: FloatArray) -> None:
 # --- From the caller's array to rows and back ----------------------------------------------------
 
 
-def elementwise(kernel: Kernel, x: npt.ArrayLike, axis: Axis) -> FloatArray:
+def elementwise(
+    kernel: Kernel, x: npt.ArrayLike, axis: Axis, offered: Sequence[Format] = ALL
+) -> FloatArray:
     """Apply a kernel (rows, K) -> (rows, K) over `axis`: softmax and log-softmax."""
-    array = _as_floating(x)
+    array = _as_floating(x, offered)
     axes = _normalized_axes(axis, array.ndim)
     out = kernel(_rows(array, axes))
     moved = out.reshape(_batch_shape(array, axes) + tuple(array.shape[a] for a in axes))
     return np.moveaxis(moved, range(array.ndim - len(axes), array.ndim), axes)
 
 
-def reduction(kernel: Kernel, x: npt.ArrayLike, axis: Axis, keepdims: bool) -> Any:
+def reduction(
+    kernel: Kernel,
+    x: npt.ArrayLike,
+    axis: Axis,
+    keepdims: bool,
+    offered: Sequence[Format] = ALL,
+) -> Any:
     """Apply a kernel (rows, K) -> (rows,) over `axis`: log-sum-exp.
 
     As NumPy's reductions, returns a scalar when no axis is left.
     """
-    array = _as_floating(x)
+    array = _as_floating(x, offered)
     axes = _normalized_axes(axis, array.ndim)
     shape = _batch_shape(array, axes)
     out = kernel(_rows(array, axes)).reshape(shape)
     return np.expand_dims(out, axes) if keepdims else out[()]
 
 
-def labelled(kernel: LabelKernel, x: npt.ArrayLike, y: npt.ArrayLike, axis: int) -> Any:
+def labelled(
+    kernel: LabelKernel,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int,
+    offered: Sequence[Format] = ALL,
+) -> Any:
     """Apply a kernel ((rows, K), labels) -> (rows,) over `axis`: cross-entropy."""
-    array = _as_floating(x)
+    array = _as_floating(x, offered)
     if axis is None or isinstance(axis, Sequence):
         raise TypeError(f"axis of cross-entropy must be one int, not {axis!r}")
     axes = _normalized_axes(axis, array.ndim)
@@ -150,13 +169,15 @@ def labelled(kernel: LabelKernel, x: npt.ArrayLike, y: npt.ArrayLike, axis: int)
     return out.reshape(shape)[()]
 
 
-def _as_floating(x: npt.ArrayLike) -> FloatArray:
+def _as_floating(x: npt.ArrayLike, offered: Sequence[Format]) -> FloatArray:
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
     array = np.asarray(x)
-    if array.dtype.kind in "biu":
-        return array.astype(FP64.dtype)
-    return array.astype(format_of(array.dtype).dtype, copy=False)
+    format = FP64 if array.dtype.kind in "biu" else format_of(array.dtype)
+    if format not in offered:
+        names = " and ".join(one.dtype.name for one in offered)
+        raise TypeError(f"this method offers {names}, not {format.dtype.name}")
+    return array.astype(format.dtype, copy=False)
 
 
 def _normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:

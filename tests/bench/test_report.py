@@ -120,8 +120,8 @@ def test_keep_compresses_a_run(run_file: Path, tmp_path: Path) -> None:
 def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
     run = runs.load(RESULTS / report.REFERENCE)
     assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([run])
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert report.fill_readme(readme, run) == readme
+    for path, document in report.filled(ROOT, run).items():
+        assert path.read_text(encoding="utf-8") == document, path
 
 
 def test_committed_pictures_are_drawn_from_the_committed_run() -> None:

@@ -14,6 +14,7 @@ from bench import runs
 from bench.accuracy import measure
 from bench.cases import CASES
 from bench.files import MarkerError, replace_between_markers, write_whole
+from bench.invariance import measure as measure_invariance
 from bench.reference import compute
 from bench.subjects import SUBJECTS
 from numerics import FORMATS, OPERATIONS
@@ -30,6 +31,7 @@ def run_content() -> dict[str, Any]:
                 for name in ("stable",)
                 for operation in OPERATIONS
             ]
+    invariance = measure_invariance(SUBJECTS["stable"], FORMATS["fp32"])
     info = {"subject": "stable", "operation": "softmax", "format": "fp32", "rows": 4}
     info |= {"columns": 600, "ns_per_element": 1.5, "iqr_ns_per_element": 0.1}
     return {
@@ -37,7 +39,7 @@ def run_content() -> dict[str, Any]:
         "commit_info": {"id": "0123456789abcdef", "dirty": False},
         "datetime": "2026-01-01T00:00:00",
         "benchmarks": [{"extra_info": info, "stats": {"rounds": 5, "data": [1.0] * 5}}],
-        "softmax": runs.section(records, "quick"),
+        "softmax": runs.section(records, invariance, "quick"),
     }
 
 
@@ -111,6 +113,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "subject": ("softmax", "records", 1, "subject", None),
     "figure": ("softmax", "records", 1, "max_ulp", "large"),
     "huge integer": ("softmax", "records", 1, "max_ulp", 10**400),
+    "invariance": ("softmax", "invariance", 0, {"check": 3}),
     "survival": ("softmax", "records", 1, "survival", 4),
     "benchmark": ("benchmarks", 0, {"extra_info": {}}),
 }

@@ -32,7 +32,6 @@ def test_policy(method: Method, format: Format) -> None:
         "nan": ([0.0, NAN, -INF, 1.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
         "nan and +inf": ([INF, NAN, 0.0, 0.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
         "+inf": ([INF, 0.0, -INF, 1.0], [NAN] * 4, [NAN] * 4, INF, NAN),
-        "one finite": ([-INF, 7.0, -INF, -INF], [0, 1, 0, 0], [-INF, 0, -INF, -INF], 7.0, INF),
     }
     x = np.array([row[0] for row in rows.values()]).astype(format.dtype)
     with np.errstate(all="raise"):
@@ -53,6 +52,7 @@ def test_minus_inf_is_exactly_zero_and_the_rest_is_as_if_it_were_absent(
 ) -> None:
     x = np.array([1.0, -INF, 3.0, -INF, 2.0]).astype(format.dtype)
     p = method.softmax(x)
+    assert method.softmax(x[:2]).tolist() == [1, 0]
     assert (p[[1, 3]] == 0).all()
     assert not np.signbit(p[[1, 3]]).any()
     assert np.isneginf(method.log_softmax(x)[[1, 3]]).all()

@@ -1,0 +1,105 @@
+"""Do the bits of a result depend on how the same rows are passed? Measured, check by check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from bench.cases import SEED
+from bench.subjects import Subject
+from numerics.formats import FloatArray, Format
+
+SHAPES = ((32, 5), (32, 100), (8, 1000))
+OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
+"""Cross-entropy is left out: it picks from what these return."""
+
+Function: TypeAlias = Callable[..., Any]
+Pair: TypeAlias = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two ways to ask for the same numbers. `promised`: our methods must give the same bits."""
+
+    name: str
+    promised: bool
+    both: Callable[[Function, FloatArray], Pair]
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """How many outputs of a subject in a format have other bits than asked the plain way."""
+
+    subject: str
+    format: str
+    check: str
+    outputs: int
+    differing: int
+
+
+def _alone(f: Function, x: FloatArray) -> Pair:
+    return np.concatenate([f(row[np.newaxis]) for row in x]), f(x)
+
+
+def _moved_axis(f: Function, x: FloatArray) -> Pair:
+    got, plain = f(np.ascontiguousarray(x.T), axis=0), f(x)
+    return (got.T if got.ndim == 2 else got), plain
+
+
+def _strided(f: Function, x: FloatArray) -> Pair:
+    wide = np.zeros((x.shape[0], 2 * x.shape[1]), x.dtype)
+    wide[:, ::2] = x
+    return f(wide[:, ::2]), f(x)
+
+
+def _padded(f: Function, x: FloatArray) -> Pair:
+    padding = np.full((x.shape[0], 7), -np.inf, x.dtype)
+    got, plain = f(np.concatenate([x, padding], axis=1)), f(x)
+    return (got[:, : x.shape[1]] if got.ndim == 2 else got), plain
+
+
+def _permuted(f: Function, x: FloatArray) -> Pair:
+    order = np.random.default_rng(SEED).permutation(x.shape[1])
+    got, plain = f(x[:, order]), f(x)
+    return got, (plain[:, order] if plain.ndim == 2 else plain)
+
+
+CHECKS = (
+    Check("same call twice", True, lambda f, x: (f(x), f(x))),
+    Check("F order", True, lambda f, x: (f(np.asfortranarray(x)), f(x))),
+    Check("row alone", True, _alone),
+    Check("moved axis", True, _moved_axis),
+    Check("strided", True, _strided),
+    Check("reversed strides", True, lambda f, x: (f(x[::-1, ::-1].copy()[::-1, ::-1]), f(x))),
+    Check("-inf padding", False, _padded),
+    Check("permuted row", False, _permuted),
+)
+
+
+def measure(subject: Subject, format: Format) -> list[Invariance]:
+    """Every check, on normal logits of scale 5 and three lengths of row."""
+    rng = np.random.default_rng(SEED)
+    arrays = [rng.normal(scale=5.0, size=shape).astype(format.dtype) for shape in SHAPES]
+    offered = [subject.functions[name] for name in OPERATIONS if name in subject.functions]
+    return [_measure(subject, format, check, offered, arrays) for check in CHECKS]
+
+
+def _measure(
+    subject: Subject,
+    format: Format,
+    check: Check,
+    functions: list[Function],
+    arrays: list[FloatArray],
+) -> Invariance:
+    outputs = differing = 0
+    bits = np.dtype(f"u{format.dtype.itemsize}")
+    with np.errstate(all="ignore"):
+        for f in functions:
+            for x in arrays:
+                got, plain = (np.ascontiguousarray(a).view(bits) for a in check.both(f, x))
+                outputs += plain.size
+                differing += int((got != plain).sum())
+    return Invariance(subject.name, format.name, check.name, outputs, differing)

@@ -1,0 +1,17 @@
+"""Bits do not depend on memory order, batch, axis or strides. All else is recorded only."""
+
+from __future__ import annotations
+
+from bench.invariance import CHECKS, Invariance, measure
+from bench.subjects import Subject
+from numerics import FORMATS
+
+
+def test_promised_invariances(
+    subject: Subject, format_name: str, invariance: list[Invariance]
+) -> None:
+    """What `numerics.rows` promises for every method: the same rows give the same bits."""
+    measured = measure(subject, FORMATS[format_name])
+    invariance.extend(measured)
+    promised = {check.name for check in CHECKS if check.promised}
+    assert [m for m in measured if m.check in promised and m.differing] == []
