@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from bench.metrics import SURVIVAL_THRESHOLDS
 from bench.runs import shared
@@ -33,7 +31,7 @@ from bench.style import (
     rendered,
     subjects,
 )
-from bench.tables import HEADLINE_COLUMNS, TITLES, error_cell
+from bench.tables import HEADLINE_COLUMNS, TITLES, figure
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
@@ -70,8 +68,8 @@ def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
         for operation in OPERATIONS:
             figures[f"errors-{operation.replace('_', '-')}"] = heat_map(ends, operation)
         for name, drawn in figures.items():
-            for kind in ("png", "svg"):
-                files[f"{name}.{kind}"] = rendered(drawn, kind, source(runs))
+            for kind, content in rendered(drawn, f"runs {source(runs)}").items():
+                files[f"{name}.{kind}"] = content
     return files
 
 
@@ -126,23 +124,27 @@ def headline(runs: Sequence[Run]) -> Figure:
 
 
 def heat_map(runs: Sequence[Run], operation: str) -> Figure:
-    """Largest ulp error by case and subject; a red frame marks failures."""
+    """Largest ulp error by case and subject; red where outputs failed."""
     names = subjects(runs)
     cases = list(dict.fromkeys(case for run in runs for case in run.accuracy["case"]))
     columns = [(run, format_name) for run in runs for format_name in FORMATS]
-    width = 2.6 + 0.62 * len(names) * len(columns)
-    drawn = Figure(figsize=(width, 1.7 + 0.25 * len(cases)), layout="constrained")
+    width = 2.6 + 0.46 * len(names) * len(columns)
+    drawn = Figure(figsize=(width, 1.9 + 0.25 * len(cases)), layout="constrained")
     axes = drawn.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     norm = LogNorm(0.25, 1e8)
     for ax, (run, format_name) in zip(axes, columns, strict=True):
         table = _cell(run.accuracy, operation=operation, format=format_name)
+        cells = np.ones((len(cases), len(names), 3))
         for _, row in table.iterrows():
-            place = (names.index(row["subject"]), cases.index(row["case"]))
-            _heat_cell(ax, place, row, norm)
+            x, y = names.index(row["subject"]), cases.index(row["case"])
+            cells[y, x], text, ink = _heat_cell(row, norm)
+            ax.text(x, y, text, size=6, ha="center", va="center", color=ink, in_layout=False)
+        ax.imshow(cells, aspect="auto", interpolation="none")
+        ax.hlines(np.arange(1, len(cases)) - 0.5, -0.5, len(names) - 0.5, color="white", lw=1.2)
+        ax.vlines(np.arange(1, len(names)) - 0.5, -0.5, len(cases) - 0.5, color="white", lw=1.2)
         title = format_name if len(runs) == 1 else f"{format_name}\n{run.label}"
         ax.set_title(title, loc="center")
-        ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(cases) - 0.5, -0.5))
-        ax.set_xticks(range(len(names)), names, rotation=60, ha="right")
+        ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(cases)), cases)
         ax.grid(visible=False)
         ax.tick_params(length=0)
@@ -154,21 +156,16 @@ def heat_map(runs: Sequence[Run], operation: str) -> Figure:
     return drawn
 
 
-def _heat_cell(ax: Axes, place: tuple[int, int], row: pd.Series[Any], norm: LogNorm) -> None:
-    x, y = place
-    broken = row["nan_failures"] + row["infinity_failures"] + row["missed_special"] > 0
-    value = row["max_ulp"]
-    shown = min(max(value, norm.vmin or 0), norm.vmax or 1) if not math.isnan(value) else None
-    face = FAILURE if broken else ERRORS(norm(shown)) if shown else "#EEEEEE"
-    ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=face, edgecolor="none"))
-    text = error_cell(row)
-    if broken:
+def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
+    """Colour, text and ink of one record."""
+    dark, light = "white", "#222222"
+    if row["nan_failures"] + row["infinity_failures"] + row["missed_special"] > 0:
         text = "NaN" if row["nan_failures"] else "inf" if row["infinity_failures"] else "value"
-    if row["outcome"] == "undefined":
-        text = "none"
-    dark = broken or (shown is not None and float(norm(shown)) > 0.45)
-    ink = "white" if dark else "#222222"
-    ax.text(x, y, text, size=6.5, ha="center", va="center", color=ink, in_layout=False)
+        return to_rgb(FAILURE), text, dark
+    if row["outcome"] != "measured":
+        return to_rgb("#EEEEEE"), "none", light
+    level = float(norm(min(max(row["max_ulp"], 0.25), 1e8)))
+    return ERRORS(level)[:3], figure(row["max_ulp"]), dark if level > 0.45 else light
 
 
 def bounds(runs: Sequence[Run]) -> Figure:
@@ -187,7 +184,10 @@ def bounds(runs: Sequence[Run]) -> Figure:
                 points = _cell(
                     runs[-1].accuracy, operation=operation, format=format_name, subject=subject
                 )
-                points = points[points["claim_claimed"] > 0]
+                points = points[(points["claim_claimed"] > 0) & (points["claim_ulp"] > 0)]
+                # Points closer than a twentieth of a decade lie on top of each other.
+                places: pd.DataFrame = points[["claim_bound_ulp", "claim_ulp"]].map(math.log10)
+                points = points[~(20 * places).round().duplicated()]
                 ax.plot(
                     points["claim_bound_ulp"],
                     points["claim_ulp"],
@@ -241,8 +241,10 @@ def survival(runs: Sequence[Run]) -> Figure:
 
 
 def error_against_k(runs: Sequence[Run]) -> Figure:
-    """Largest ulp error of one row of each length K; a gap is a row that failed."""
-    drawn, grid = panels(10, OPERATIONS, "K, every length of a row", "largest ulp error of the row")
+    """Largest ulp error of eight neighbouring lengths K; a gap where a row failed."""
+    drawn, grid = panels(
+        10, OPERATIONS, "K: each point covers eight lengths of a row", "largest ulp error"
+    )
     names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         ax.set(yscale="log")
@@ -255,6 +257,10 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
                     for widths in rows["max_ulp_by_width"]
                     for width, error in widths or []
                 )
+                points = [
+                    (points[i][0], float(np.max([error for _, error in points[i : i + 8]])))
+                    for i in range(0, len(points), 8)
+                ]
                 if points:
                     ax.plot(
                         *zip(*points, strict=True),

@@ -1,0 +1,107 @@
+"""Bounds of the methods that leave little more than the last rounding: compensated, widened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numerics.bounds.shifted import (
+    log1p_cross_entropy,
+    log1p_log_softmax,
+    log1p_log_sum_exp,
+    log1p_softmax,
+)
+from numerics.bounds.steps import final_rounding, relative, underflow
+from numerics.facts import Array, RowFacts
+from numerics.formats import FP16, FP32, FP64
+
+# --- compensated --------------------------------------------------------------------------------
+
+
+PAIR = 0.1
+"""Relative error of a pair in `compensated`, in units of u.
+
+exp(r) = 1 + r + r^2/2 + r^3 s: the first three terms are exact but for products of errors. The
+last is at most 0.0079 and errs by 5 roundings in r^3 s and the additions to the tail, and by 0.01 u
+for the terms left out: 0.06 u in all, over 0.7. Sums of pairs add depth^2 u^2.
+"""
+
+
+def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
+    """Relative errors of 1 + r, and of log1p(r) with its Newton step: for small r relative to it.
+
+    The estimate's own error enters squared, and vanishes. Terms that underflow are lost.
+    """
+    lost = underflow(rows, 1.0) / (1 + rows.others)
+    of_sum = PAIR + lost
+    small = rows.others < 0.41
+    of_log = np.where(small, 3 * PAIR * rows.log_sum, 3 * PAIR)
+    of_log = np.where(np.abs(rows.others - 0.4) < 0.01, 3 * PAIR, of_log)
+    return of_sum, np.asarray(of_log + 2 * lost, dtype=np.float64)
+
+
+def compensated_softmax(rows: RowFacts) -> Array:
+    """a / (1 + r) 2^n: two pairs, the remainder of the quotient, and one rounding."""
+    if rows.format == FP16:
+        return _rounded_once(rows.softmax, compensated_softmax(_widen(rows)), rows)
+    roundings = 1 + 2 * PAIR + _in_pairs(rows)[0]
+    floor = 2 * rows.format.smallest_normal
+    return relative(rows.softmax, roundings, rows.format) + floor
+
+
+def compensated_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log1p(r): exact, a pair, and one rounding."""
+    if rows.format == FP16:
+        return _rounded_once(rows.surprise, compensated_log_softmax(_widen(rows)), rows)
+    return final_rounding(rows.surprise, _in_pairs(rows)[1], rows.format)
+
+
+def compensated_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log1p(r): exact, a pair, and one rounding."""
+    if rows.format == FP16:
+        exact = rows.log_sum_exp[:, 0]
+        return _rounded_once(exact, compensated_log_sum_exp(_widen(rows)), rows)
+    return final_rounding(rows.log_sum_exp, _in_pairs(rows)[1], rows.format)[:, 0]
+
+
+def compensated_cross_entropy(rows: RowFacts) -> Array:
+    """log1p(r) + (m - x_y): as compensated_log_softmax, at the label."""
+    return rows.at_label(compensated_log_softmax(rows))
+
+
+# --- widened ------------------------------------------------------------------------------------
+
+
+def _widen(rows: RowFacts) -> RowFacts:
+    """The same rows in the next wider format."""
+    wide = FP32 if rows.format == FP16 else FP64
+    return RowFacts(rows.original.astype(wide.dtype), wide, rows.labels)
+
+
+def _rounded_once(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
+    """A bound in the wider format, in units of its u, and one rounding to the narrow one.
+
+    Rounding an error into a result costs u times the result, which the first may have moved.
+    """
+    ratio = _widen(rows).format.unit_roundoff / rows.format.unit_roundoff
+    return final_rounding(exact, wide_bound * ratio, rows.format)
+
+
+def widened_softmax(rows: RowFacts) -> Array:
+    """log1p_softmax in the wider format, rounded once."""
+    return _rounded_once(rows.softmax, log1p_softmax(_widen(rows)), rows)
+
+
+def widened_log_softmax(rows: RowFacts) -> Array:
+    """log1p_log_softmax in the wider format, rounded once."""
+    return _rounded_once(rows.surprise, log1p_log_softmax(_widen(rows)), rows)
+
+
+def widened_log_sum_exp(rows: RowFacts) -> Array:
+    """log1p_log_sum_exp in the wider format, rounded once."""
+    return _rounded_once(rows.log_sum_exp[:, 0], log1p_log_sum_exp(_widen(rows)), rows)
+
+
+def widened_cross_entropy(rows: RowFacts) -> Array:
+    """log1p_cross_entropy in the wider format, rounded once."""
+    exact = rows.at_label(rows.surprise)
+    return _rounded_once(exact, log1p_cross_entropy(_widen(rows)), rows)

@@ -1,0 +1,230 @@
+"""Bounds of the methods that subtract the largest logit, and pay for its rounding.
+
+The rounding of x_i - m is a relative error of the exponential, (m - x_i) u.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numerics.bounds.steps import final_rounding, log_of, quotient, relative, sum_depth, underflow
+from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums
+from numerics.online import BLOCK
+
+# --- stable -------------------------------------------------------------------------------------
+
+
+def _shifted_exp(rows: RowFacts) -> Array:
+    """Roundings in exp(x_i - m): m - x_i for the shift, and exp itself, but exp(0) = 1 is exact."""
+    return rows.gap + np.where(rows.gap > 0, ELEMENTARY[rows.format.name].exp, 0.0)
+
+
+def _shifted_sum(rows: RowFacts) -> Array:
+    """Roundings in sum_j exp(x_j - m): those of each term by its weight, underflow, summation."""
+    lost = underflow(rows, ELEMENTARY[rows.format.name].exp)
+    return rows.mean(_shifted_exp(rows)) + lost + sum_depth(rows, rows.x.shape[1])
+
+
+def _stable_log(rows: RowFacts) -> Array:
+    return log_of(rows, _shifted_sum(rows), on_sums(rows.format)[0].log)
+
+
+def stable_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / sum_j exp(x_j - m).
+
+    Roundings: those of the numerator, those of the sum, and 1 for the division (in fp16 once
+    more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential:
+    Blanchard, Higham & Higham (2021), theorem on Algorithm 3.2 with shift.
+    """
+    return quotient(rows, _shifted_exp(rows), _shifted_sum(rows))
+
+
+def stable_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log sum_j exp(x_j - m): |y| for the addition, and the error of the logarithm.
+
+    The relative bound of Blanchard, Higham & Higham (2021) divides this by |y|; near y = 0 only
+    the absolute one says anything.
+    """
+    return final_rounding(rows.log_sum_exp, _stable_log(rows), rows.format)[:, 0]
+
+
+def stable_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log sum_j exp(x_j - m): shift, logarithm, and the last subtraction.
+
+    Absolute: of a result far below 1 it may leave no digit, and on confident rows it does.
+    """
+    return final_rounding(rows.surprise, rows.gap + _stable_log(rows), rows.format)
+
+
+def stable_cross_entropy(rows: RowFacts) -> Array:
+    """log_sum_exp(x) - x_y: the error of log_sum_exp, and the last subtraction."""
+    before = stable_log_sum_exp(rows)
+    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+
+
+# --- log1p --------------------------------------------------------------------------------------
+
+
+def _others_error(rows: RowFacts) -> Array:
+    """Error of r, over 1 + r: each of its terms errs as in `stable`, relative to r itself."""
+    depth = sum_depth(rows, rows.x.shape[1])
+    terms = relative(rows.other_exp, _shifted_exp(rows) + depth, rows.format)
+    lost = underflow(rows, ELEMENTARY[rows.format.name].exp)
+    error = terms.sum(axis=1, keepdims=True) + lost
+    return np.asarray(error / (1 + rows.others), dtype=np.float64)
+
+
+def _log1p(rows: RowFacts) -> Array:
+    """Error of log1p(r): r's, times the derivative 1/(1 + r), and log1p's own.
+
+    The derivative is taken at the end of the interval where it is larger.
+    """
+    u = rows.format.unit_roundoff
+    error = _others_error(rows)
+    argument = error / np.maximum(1 - u * error, u)
+    log1p = on_sums(rows.format)[0].log1p
+    return np.asarray(argument + log1p * (rows.log_sum + u * argument), dtype=np.float64)
+
+
+def log1p_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / (1 + r): as `stable_softmax`, and one rounding for 1 + r."""
+    total = _others_error(rows) + on_sums(rows.format)[1]
+    return quotient(rows, _shifted_exp(rows), total)
+
+
+def log1p_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log1p(r): |y + n - x_min|/|y| in Blanchard, Higham & Higham (2021), theorem 4.2.
+
+    Times |y|, and componentwise.
+    """
+    return final_rounding(rows.log_sum_exp, _log1p(rows), rows.format)[:, 0]
+
+
+def log1p_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log1p(r): both terms have one sign, so this is a relative bound."""
+    return final_rounding(rows.surprise, rows.gap + _log1p(rows), rows.format)
+
+
+def log1p_cross_entropy(rows: RowFacts) -> Array:
+    """log1p(r) + (m - x_y): as log1p_log_softmax, at the label."""
+    return rows.at_label(log1p_log_softmax(rows))
+
+
+# --- division_free ------------------------------------------------------------------------------
+
+
+def division_free_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - y): the absolute error of y and of the subtraction become relative ones, and exp.
+
+    Blanchard, Higham & Higham (2021), theorem 4.3: 1 + max |x_j - y| + |y + n - x_min|.
+    """
+    of_y = stable_log_sum_exp(rows)[:, np.newaxis]
+    exp = ELEMENTARY[rows.format.name].exp
+    with np.errstate(over="ignore"):
+        roundings = (1 + rows.format.unit_roundoff) * of_y + rows.surprise + exp
+    floor = exp * rows.format.smallest_normal
+    return relative(rows.softmax, roundings, rows.format) + floor
+
+
+def division_free_log_softmax(rows: RowFacts) -> Array:
+    """x_i - y: the error of y, and the subtraction."""
+    of_y = stable_log_sum_exp(rows)[:, np.newaxis]
+    return final_rounding(rows.surprise, of_y, rows.format)
+
+
+division_free_log_sum_exp = stable_log_sum_exp
+
+
+def division_free_cross_entropy(rows: RowFacts) -> Array:
+    """log_sum_exp(x) - x_y: as division_free_log_softmax, at the label."""
+    return rows.at_label(division_free_log_softmax(rows))
+
+
+# --- online -------------------------------------------------------------------------------------
+
+
+def _online_sum(rows: RowFacts) -> Array:
+    """As `_shifted_sum`, and what the running maximum costs.
+
+    The differences of running maxima add up to m - x_j, so the shift costs no more than in
+    `stable`. Each block that raises the maximum costs an exp and a product, every block an
+    addition, and a rescaling that underflows may lose smallest_normal of what was summed.
+    """
+    count = rows.x.shape[1]
+    edges = range(0, count, BLOCK)
+    tops = np.stack([rows.x[:, a : a + BLOCK].max(axis=1) for a in edges], axis=1)
+    running = np.maximum.accumulate(tops, axis=1)
+    rises = (running[:, 1:] > running[:, :-1]).sum(axis=1, keepdims=True)
+    exp, unit = ELEMENTARY[rows.format.name].exp, on_sums(rows.format)[1]
+    rescaling = rises * (exp + unit + exp * count * rows.format.smallest_normal)
+    depth = sum_depth(rows, min(count, BLOCK)) + unit * (len(edges) - 1)
+    lost = underflow(rows, exp)
+    return np.asarray(rows.mean(_shifted_exp(rows)) + rescaling + lost + depth, dtype=np.float64)
+
+
+def _online_log(rows: RowFacts) -> Array:
+    return log_of(rows, _online_sum(rows), on_sums(rows.format)[0].log)
+
+
+def online_softmax(rows: RowFacts) -> Array:
+    """exp(x_i - m) / s."""
+    return quotient(rows, _shifted_exp(rows), _online_sum(rows))
+
+
+def online_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log s."""
+    return final_rounding(rows.log_sum_exp, _online_log(rows), rows.format)[:, 0]
+
+
+def online_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log s."""
+    return final_rounding(rows.surprise, rows.gap + _online_log(rows), rows.format)
+
+
+def online_cross_entropy(rows: RowFacts) -> Array:
+    """(m + log s) - x_y."""
+    before = online_log_sum_exp(rows)
+    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+
+
+# --- base2 --------------------------------------------------------------------------------------
+
+
+def _base2_exp(rows: RowFacts) -> Array:
+    """Roundings in exp2((x_i - m) log2 e): shift, constant and product err by (m - x_i) u each."""
+    with np.errstate(over="ignore"):
+        argument = 3 * (1 + 2 * rows.format.unit_roundoff) * rows.gap
+    return argument + np.where(rows.gap > 0, ELEMENTARY[rows.format.name].exp2, 0.0)
+
+
+def _base2_sum(rows: RowFacts) -> Array:
+    lost = underflow(rows, ELEMENTARY[rows.format.name].exp2)
+    depth = sum_depth(rows, rows.x.shape[1])
+    return np.asarray(rows.mean(_base2_exp(rows)) + lost + depth, dtype=np.float64)
+
+
+def _base2_log(rows: RowFacts) -> Array:
+    """log2(s) ln 2: log2, the constant and the product."""
+    elementary, unit = on_sums(rows.format)
+    return log_of(rows, _base2_sum(rows), elementary.log2 + 2 * unit)
+
+
+def base2_softmax(rows: RowFacts) -> Array:
+    """exp2((x_i - m) log2 e) / s: as `stable_softmax`, with three times the gaps."""
+    return quotient(rows, _base2_exp(rows), _base2_sum(rows))
+
+
+def base2_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log2(s) ln 2."""
+    return final_rounding(rows.log_sum_exp, _base2_log(rows), rows.format)[:, 0]
+
+
+def base2_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log2(s) ln 2; here the shift is rounded once, as in `stable`."""
+    return final_rounding(rows.surprise, rows.gap + _base2_log(rows), rows.format)
+
+
+def base2_cross_entropy(rows: RowFacts) -> Array:
+    """(m + log2(s) ln 2) - x_y."""
+    before = base2_log_sum_exp(rows)
+    return final_rounding(rows.at_label(rows.surprise), before, rows.format)

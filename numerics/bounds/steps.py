@@ -1,0 +1,61 @@
+"""Steps that the bounds of several methods share: sum, quotient, logarithm, last rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numerics.facts import (
+    ELEMENTARY,
+    FP32_IN_FP16,
+    Array,
+    RowFacts,
+    compounded,
+    on_sums,
+    summation_depth,
+)
+from numerics.formats import FP16, Format
+
+
+def relative(exact: Array, roundings: Array, format: Format) -> Array:
+    """exact * compounded(roundings), 0 where the exact value is 0."""
+    with np.errstate(invalid="ignore", under="ignore", over="ignore"):
+        return np.where(exact > 0, exact * compounded(roundings, format), 0.0)
+
+
+def underflow(rows: RowFacts, function: float) -> Array:
+    """Error of sum_j exp(x_j - m) >= 1 by terms below the smallest normal number.
+
+    Such a term errs by up to function * u * smallest_normal, absolutely; -inf gives exactly 0.
+    """
+    shortfall = np.maximum(rows.format.smallest_normal - rows.shifted_exp, 0)
+    lost = np.where(np.isfinite(rows.gap), shortfall, 0).sum(axis=1, keepdims=True)
+    return np.asarray(function * lost, dtype=np.float64)
+
+
+def sum_depth(rows: RowFacts, count: int) -> float:
+    """Roundings of a sum of `count` terms by `rows.row_sum`."""
+    return summation_depth(count) * on_sums(rows.format)[1]
+
+
+def quotient(rows: RowFacts, term: Array, total: Array) -> Array:
+    """term / total, rounded: the division is one rounding, in fp16 two (fp32, then fp16).
+
+    A numerator below the smallest normal number has lost digits, and so has such a quotient.
+    """
+    division = 1 + (FP32_IN_FP16 if rows.format == FP16 else 0.0)
+    floor = (ELEMENTARY[rows.format.name].exp + 1) * rows.format.smallest_normal
+    return relative(rows.softmax, term + total + division, rows.format) + floor
+
+
+def log_of(rows: RowFacts, total: Array, log: float) -> Array:
+    """Error of the computed logarithm of a sum: the sum's relative error, and that of log."""
+    u = rows.format.unit_roundoff
+    argument = total / (1 - u)
+    return np.asarray(argument + log * (rows.log_sum + u * argument), dtype=np.float64)
+
+
+def final_rounding(exact: Array, before: Array, format: Format) -> Array:
+    """Error after the last addition: what went in, plus one rounding of what came out."""
+    magnitude = np.where(np.isfinite(exact), np.abs(exact), 0.0)
+    with np.errstate(over="ignore"):
+        return magnitude + (1 + format.unit_roundoff) * before + format.smallest_normal

@@ -1,0 +1,144 @@
+"""Bounds of the methods that exponentiate the logits themselves: naive, and two_pass in reach."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numerics.bounds.steps import final_rounding, quotient, relative, sum_depth
+from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums, summation_depth
+from numerics.formats import FP16, FP32
+from numerics.two_pass import LN2, REACH
+
+# --- naive --------------------------------------------------------------------------------------
+
+
+def _underflowing_exp(rows: RowFacts) -> tuple[Array, Array]:
+    """Roundings in exp(x_i), and in sum_j exp(x_j); infinite where exp underflows to nothing.
+
+    Below the smallest normal number exp errs by exp * u * smallest_normal, absolutely.
+    """
+    exp = ELEMENTARY[rows.format.name].exp
+    log_tiny = math.log(rows.format.smallest_normal)
+    with np.errstate(over="ignore", under="ignore"):
+        term = exp * np.exp(np.maximum(log_tiny - rows.x, 0))
+        relative_floor = np.exp(log_tiny - rows.log_sum_exp)
+        total = exp * np.maximum(rows.softmax, relative_floor).sum(axis=1, keepdims=True)
+    return term, total + summation_depth(rows.x.shape[1])
+
+
+def _unless_overflow(rows: RowFacts, bound: Array) -> Array:
+    """The bound, or infinity where a term or the sum may overflow, and on special rows."""
+    largest = math.log(rows.format.largest)
+    _, total = _underflowing_exp(rows)
+    slack = total * rows.format.unit_roundoff
+    overflow = (rows.log_sum_exp + slack > largest) | (rows.shift > rows.format.exp_overflow)
+    return np.where(rows.special | overflow, math.inf, bound)
+
+
+def naive_softmax(rows: RowFacts) -> Array:
+    """exp(x_i) / sum_j exp(x_j): n + 3 when exp errs by u and the sum is sequential.
+
+    Roundings: exp + those of the sum + 1 (division). Blanchard, Higham & Higham (2021), the
+    unshifted case.
+    """
+    term, total = _underflowing_exp(rows)
+    bound = relative(rows.softmax, term + total + 1, rows.format) + rows.format.smallest_normal
+    return _unless_overflow(rows, bound)
+
+
+def naive_log_sum_exp(rows: RowFacts) -> Array:
+    """log sum_j exp(x_j): relative 1 + (n + 1)/|y| when exp and log err by u."""
+    u = rows.format.unit_roundoff
+    _, total = _underflowing_exp(rows)
+    argument = total / (1 - u)
+    with np.errstate(over="ignore"):
+        logarithm = ELEMENTARY[rows.format.name].log * (np.abs(rows.log_sum_exp) + u * argument)
+    return _unless_overflow(rows, argument + logarithm + rows.format.smallest_normal)[:, 0]
+
+
+def naive_log_softmax(rows: RowFacts) -> Array:
+    """log of the naive softmax: its relative error rho becomes -log(1 - rho), and log adds its own.
+
+    Nothing is claimed where the softmax may have lost all digits (rho >= 1).
+    """
+    u = rows.format.unit_roundoff
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rho = u * naive_softmax(rows) / rows.softmax
+        argument = np.where(rho < 1, -np.log1p(-np.minimum(rho, 1)) / u, math.inf)
+    log = ELEMENTARY[rows.format.name].log
+    bound = argument + log * (rows.surprise + u * argument) + rows.format.smallest_normal
+    return np.where(np.isnan(bound), math.inf, bound)
+
+
+def naive_cross_entropy(rows: RowFacts) -> Array:
+    """-log of the naive softmax at the label: as `naive_log_softmax`."""
+    return rows.at_label(naive_log_softmax(rows))
+
+
+# --- two_pass -----------------------------------------------------------------------------------
+
+
+def _two_pass_exp(rows: RowFacts) -> Array:
+    """Roundings in a_i: exp, and the reduced argument t.
+
+    x - n high is exact; n low errs by its constant and its product, |n low| u each, and t, which is
+    below 0.4, by its last rounding. Beyond reach the shift is rounded, by the gap.
+    """
+    low = abs(LN2[rows.format.name][1])
+    reach = REACH[rows.format.name]
+    within = np.abs(rows.shift) <= reach
+    distance = np.minimum(np.where(within, np.abs(rows.x), rows.gap), 2 * reach)
+    reduction = 0.4 + 2 * low * (1.45 * distance + 1)
+    shifting = np.where(within, 0.0, rows.gap)
+    return np.asarray(shifting + reduction + ELEMENTARY[rows.format.name].exp, dtype=np.float64)
+
+
+def _two_pass_sum(rows: RowFacts) -> Array:
+    """Roundings in s: those of its terms, summation, and what ldexp rounds below normal numbers.
+
+    There a term errs by u * smallest_normal, while s 2^N is at least 0.7 exp(m).
+    """
+    small = (rows.shifted_exp < 2 * rows.format.smallest_normal) & np.isfinite(rows.gap)
+    lost = 1.5 * rows.format.smallest_normal * small.sum(axis=1, keepdims=True)
+    depth = sum_depth(rows, rows.x.shape[1])
+    return np.asarray(rows.mean(_two_pass_exp(rows)) + lost + depth, dtype=np.float64)
+
+
+def _two_pass_log(rows: RowFacts) -> Array:
+    """Error of shift + (N high + (N low + log s)) before the last addition.
+
+    |log s| is at most that of sum_j exp(x_j - m), and 0.4 for the mantissa of exp(m).
+    """
+    elementary, unit = on_sums(rows.format)
+    within = np.abs(rows.shift) <= REACH[rows.format.name]
+    wide = FP32 if rows.format == FP16 else rows.format
+    n_low = 1.45 * abs(LN2[wide.name][1]) * (np.where(within, np.abs(rows.shift), 0) + 1)
+    argument = _two_pass_sum(rows) / (1 - rows.format.unit_roundoff)
+    log = rows.log_sum + 0.4
+    inner = elementary.log * log + unit * (log + 3 * n_low)
+    outer = np.where(within, 0.0, unit * log)
+    return np.asarray(argument + inner + outer, dtype=np.float64)
+
+
+def two_pass_softmax(rows: RowFacts) -> Array:
+    """(a_i / s) 2^(n_i - N): as `naive_softmax`, with the reduction, and without overflow."""
+    return quotient(rows, _two_pass_exp(rows), _two_pass_sum(rows))
+
+
+def two_pass_log_sum_exp(rows: RowFacts) -> Array:
+    """shift + (N ln 2 + log s)."""
+    return final_rounding(rows.log_sum_exp, _two_pass_log(rows), rows.format)[:, 0]
+
+
+def two_pass_log_softmax(rows: RowFacts) -> Array:
+    """x_i - y: the error of y, rounded, and the subtraction."""
+    unit = on_sums(rows.format)[1]
+    of_y = (1 + unit) * _two_pass_log(rows) + unit * np.abs(rows.log_sum_exp)
+    return final_rounding(rows.surprise, of_y, rows.format)
+
+
+def two_pass_cross_entropy(rows: RowFacts) -> Array:
+    """y - x_y: as two_pass_log_softmax, at the label."""
+    return rows.at_label(two_pass_log_softmax(rows))
