@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import report, runs
+from bench import compare, report, runs
+from bench.compare import PredictionError
 from bench.files import MarkerError, write_whole
 
 ROOT = Path(__file__).parent.parent
@@ -57,18 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             write_whole(options.output, runs.compact(options.file))
             print(f"wrote {options.output}")
-    except (runs.RunFileError, MarkerError, OSError) as error:
+    except (runs.RunFileError, MarkerError, PredictionError, OSError) as error:
         print(f"bench {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"bench {options.command}: interrupted; nothing was changed", file=sys.stderr)
+        print(
+            f"bench {options.command}: interrupted; files are as they were, or all new",
+            file=sys.stderr,
+        )
         return 130
     return 0
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from bench import compare
-
     for path in compare.write(options.output, options.readme):
         print(f"wrote {path}")
 

@@ -60,6 +60,7 @@ class Record:
     summary: Summary | None = None
     sum_defect: float | None = None
     claim: Claim | None = None
+    nonzero_at_minus_inf: int = 0
     flags: tuple[str, ...] = ()
     worst: dict[str, Any] | None = None
     output_sha256: str = ""
@@ -74,25 +75,36 @@ class Record:
         return flat
 
 
-def complaints(record: Record) -> list[str]:
-    """Why a record is not what the subject's own bounds promise; empty when it keeps them."""
+def complaints(subject: Subject, record: Record) -> list[str]:
+    """Why a record is not what the subject promises; empty when it keeps its bounds and policy."""
     if record.outcome == "undefined":
         expected = record.message.startswith("IndexError")
         return [] if expected else [f"expected an IndexError, got {record.message or 'a result'}"]
-    if record.outcome == "raised":
+    if record.outcome == "raised" or record.summary is None:
         return [record.message]
     found = []
-    claim, summary = record.claim, record.summary
+    claim = record.claim
     if claim and claim.broken:
         found.append(
             f"{claim.broken} of {claim.claimed} outputs exceed the bound, in rows of length "
             f"{', '.join(map(str, claim.broken_widths))}; worst measured/bound {claim.ratio:.3g} "
             f"at {claim.ulp:.3g} ulp; worst output {record.worst}"
         )
-    everything_claimed = claim and summary and claim.claimed == summary.elements
-    if record.family == "special" and everything_claimed and summary and summary.failures:
-        found.append(f"{summary.failures} failures on rows that the policy covers")
-    return found
+    return found + (_against_policy(record, record.summary) if subject.keeps_policy else [])
+
+
+def _against_policy(record: Record, summary: Summary) -> list[str]:
+    counts = {
+        "NaN where the truth is a number": summary.nan_failures,
+        "infinite where the truth is a number": summary.infinity_failures,
+        "not the NaN or infinity that they must be": summary.missed_special,
+        "not exactly +0 where the logit is -inf": record.nonzero_at_minus_inf,
+        "lost to zero on a row of the policy": (
+            summary.lost_to_zero if record.family == "special" else 0
+        ),
+    }
+    found = [f"{count} outputs are {what}" for what, count in counts.items() if count]
+    return found + [f"raised the floating-point flag {flag!r}" for flag in record.flags]
 
 
 def measure(
@@ -124,6 +136,7 @@ def measure(
         summary=metrics.summarize(compared),
         sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
         claim=_claim(subject.bounds.get(operation), facts, parts, compared),
+        nonzero_at_minus_inf=_nonzero(batches, outputs) if operation == "softmax" else 0,
         worst=_worst(batches, outputs, parts, compared),
         output_sha256=metrics.bits(outputs),
         max_ulp_by_width=_by_width(batches, compared),
@@ -179,6 +192,15 @@ def _parts(exact: Exact, outputs: Sequence[FloatArray]) -> list[Exact]:
 def _sum_defect(outputs: Sequence[FloatArray]) -> float | None:
     defects = [d for got in outputs if (d := metrics.sum_defect(got)) is not None]
     return max(defects, default=None)
+
+
+def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray]) -> int:
+    """Softmax outputs at -inf that are not exactly +0, in rows that are not special."""
+    count = 0
+    for batch, got in zip(batches, outputs, strict=True):
+        masked = np.isneginf(batch.x) & np.isfinite(batch.x.max(axis=1, keepdims=True))
+        count += int((masked & ((got != 0) | np.signbit(got))).sum())
+    return count
 
 
 def _claim(

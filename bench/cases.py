@@ -120,6 +120,12 @@ def _near_underflow(format: Format, rng: Generator) -> Batches:
     return [np.stack([steps, steps - 0.25, steps - 1.0], axis=1)]
 
 
+def _vanishing(format: Format, rng: Generator) -> Batches:
+    edge = np.log(format.smallest_subnormal)
+    tops = np.linspace(edge - 6, edge + 2, 33)
+    return [np.stack([tops, tops - 0.125, tops - 2.5], axis=1), tops[:, np.newaxis]]
+
+
 def _near_tie(format: Format, rng: Generator) -> Batches:
     x = np.linspace(-8, 8, 33).astype(format.dtype)
     up = np.nextafter(x, format.dtype.type(np.inf))
@@ -248,6 +254,7 @@ CASES: tuple[Case, ...] = (
     Case("subnormal outputs", "adversarial", "flush-to-zero loses them", _subnormal_outputs),
     Case("near overflow", "adversarial", "just under and over log(largest)", _near_overflow),
     Case("near underflow", "adversarial", "around log(smallest normal)", _near_underflow),
+    Case("vanishing", "adversarial", "every exp(x) is 0, or nearly: 0/0 unshifted", _vanishing),
     Case("near tie", "adversarial", "neighbouring floating-point numbers", _near_tie),
     Case(
         "confident",

@@ -8,7 +8,6 @@ is written, so that an interruption leaves the old results whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import sys
 import tomllib
@@ -21,13 +20,17 @@ import numpy as np
 
 from bench import runs
 from bench.cases import CASES, LAB_LABEL, SEED, Case, checksum
-from bench.files import replace_between_markers, write_whole
+from bench.files import replace_between_markers, write_all
 from numerics import FORMATS, METHODS, Format, Method
 
 ROOT = Path(__file__).parent.parent
 PREDICTIONS = Path(__file__).with_name("predictions.toml")
 LAB_METHODS = ("naive", "stable")
 FIGURES = ("naive_nan", "stable_nan", "cross_entropy")
+
+
+class PredictionError(ValueError):
+    """predictions.toml does not explain what diverged, or explains what did not."""
 
 
 @dataclass(frozen=True)
@@ -194,32 +197,6 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def read_results(text: str) -> list[Comparison]:
-    """The comparisons of a results.json."""
-
-    def outcome(fields: dict[str, Any]) -> Outcome:
-        loss = fields["cross_entropy"]
-        undefined = isinstance(loss, str) and loss.startswith("IndexError")
-        return Outcome(
-            output=[float(p) for p in fields["output"]],
-            has_nan=fields["has_nan"],
-            sum=float(fields["sum"]),
-            largest=float(fields["largest"]),
-            cross_entropy=loss if undefined else float(loss),
-        )
-
-    return [
-        Comparison(
-            case=c["case"],
-            format=c["format"],
-            naive=outcome(c["naive"]),
-            stable=outcome(c["stable"]),
-            relative_difference=[float(d) for d in c["relative_difference"]],
-        )
-        for c in json.loads(text)["comparisons"]
-    ]
-
-
 def manifest_json(files: dict[str, bytes]) -> str:
     """Seed, versions, CPU and commit of this run, and checksums of its inputs and files."""
     from pytest_benchmark import plugin, utils
@@ -268,16 +245,18 @@ def write(results: Path, readme: Path) -> list[Path]:
     from bench import lab_figure
 
     comparisons = run_lab()
+    if missing := unexplained(comparisons):
+        raise PredictionError(f"{PREDICTIONS.name}: needs or has too many reasons for {missing}")
     document = fill_readme(readme.read_text(encoding="utf-8"), comparisons)
     files = {
         "results.json": results_json(comparisons).encode(),
         "softmax_break.png": lab_figure.softmax_break(comparisons),
     }
     files["manifest.json"] = manifest_json(files).encode()
-    for name, content in files.items():
-        write_whole(results / name, content)
-    write_whole(readme, document)
-    return [*(results / name for name in files), readme]
+    written = {results / name: content for name, content in files.items()}
+    written[readme] = document.encode()
+    write_all(written)
+    return list(written)
 
 
 if __name__ == "__main__":

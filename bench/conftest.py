@@ -40,6 +40,7 @@ class Measurements:
     exact: dict[tuple[str, str], dict[str, Exact]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     invariance: list[Invariance] = field(default_factory=list)
+    saved: bool = False
 
 
 MEASUREMENTS = pytest.StashKey[Measurements]()
@@ -72,16 +73,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("measure in one process: pytest-xdist (-n) is not supported")
+    for option in ("accuracy_json", "benchmark_json"):
+        _prepare_for_writing(option, getattr(config.option, option, None))
     config.stash[MEASUREMENTS] = Measurements()
-    if path := getattr(config.option, "benchmark_json", None):
-        # pytest-benchmark opens the file after the last test; a missing folder would lose the run.
-        Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
     seconds, rounds = TIMING[config.getoption("--effort")]
+    defaults: dict[str, Any] = {
+        "max_time": seconds,
+        "min_rounds": rounds,
+        "columns": ["median", "iqr", "rounds"],
+        "sort": "fullname",
+    }
     given = " ".join(config.invocation_params.args)
-    if "--benchmark-max-time" not in given:
-        config.option.benchmark_max_time = seconds
-    if "--benchmark-min-rounds" not in given:
-        config.option.benchmark_min_rounds = rounds
+    for name, value in defaults.items():
+        if f"--benchmark-{name.replace('_', '-')}" not in given:
+            setattr(config.option, f"benchmark_{name}", value)
+
+
+def _prepare_for_writing(option: str, path: Path | None) -> None:
+    """Find out before the first test what would lose the run after the last."""
+    if path is None:
+        return
+    name = f"--{option.replace('_', '-')}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise PermissionError("is a folder" if path.is_dir() else "folder is not writable")
+    except OSError as error:
+        raise pytest.UsageError(f"{name}={path}: {error}") from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -188,13 +206,18 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     output_json["softmax"] = _section(config)
+    config.stash[MEASUREMENTS].saved = True
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what pytest-benchmark does not: accuracy alone, and runs in which nothing was timed."""
     config = session.config
-    path = config.getoption("--accuracy-json")
-    if path is None or config.option.collectonly:
+    paths = [config.getoption("--accuracy-json")]
+    if not config.stash[MEASUREMENTS].saved:
+        paths.append(getattr(config.option, "benchmark_json", None))
+    wanted = [path for path in paths if path is not None]
+    if not wanted or config.option.collectonly or session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     # The same hooks as pytest-benchmark calls, so that the file is what it would have written.
     machine_info = config.hook.pytest_benchmark_generate_machine_info(config=config)
@@ -206,7 +229,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         machine_info=machine_info,
         commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
     )
-    write_whole(path, runs.to_json({**content, "softmax": _section(config)}))
+    for path in wanted:
+        write_whole(path, runs.to_json({**content, "softmax": _section(config)}))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

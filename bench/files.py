@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,10 +17,29 @@ class MarkerError(ValueError):
 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write beside, flush, rename: a reader sees the old file or the new one, never a part."""
+    write_all({path: data})
+
+
+def write_all(files: Mapping[Path, bytes | str]) -> None:
+    """Write several files: all are written beside before the first is renamed.
+
+    An interruption (Ctrl-C) while files are being renamed is held back until the last one is.
+    """
+    beside: dict[Path, Path] = {}
+    try:
+        for path, data in files.items():
+            beside[path] = _beside(path, data.encode() if isinstance(data, str) else data)
+        with _interruption_held_back():
+            for path, temporary in beside.items():
+                temporary.replace(path)
+    finally:
+        for temporary in beside.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = data.encode() if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -25,10 +48,26 @@ def write_whole(path: Path, data: bytes | str) -> None:
         # mkstemp makes files private; a result is as readable as any other new file.
         umask = os.umask(0)
         os.umask(umask)
-        beside.chmod(0o666 & ~umask)
-        beside.replace(path)
+        Path(name).chmod(0o666 & ~umask)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+@contextmanager
+def _interruption_held_back() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
     finally:
-        beside.unlink(missing_ok=True)
+        signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
 
 
 def replace_between_markers(document: str, name: str, content: str) -> str:

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from bench.runs import Run
 
 
+CEILING = 1e17
+"""Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
+
+
 def source(runs: Sequence[Run]) -> str:
     """Names the run files that a figure shows; its metadata say so, for a check of freshness."""
     return hashlib.sha256("".join(run.sha256 for run in runs).encode()).hexdigest()
@@ -58,6 +62,7 @@ def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
     if len(runs) > 1:
         draw["runs"] = across_runs
     files: dict[str, bytes] = {}
+    runs = shared(runs) if len(runs) > 1 else runs
     # More than two runs do not fit into a panel: their ends do, and `runs` shows them all.
     ends = list(runs) if len(runs) < 3 else [runs[0], runs[-1]]
     with mpl.rc_context(STYLE):
@@ -102,9 +107,13 @@ def headline(runs: Sequence[Run]) -> Figure:
                 ordinary = errors.loc[errors["family"] == "random", "max_ulp"].max()
                 anywhere = errors["max_ulp"].max()
                 style: Any = {"color": colour(subject, names), "marker": RUN_MARKERS[index % 8]}
+                # Earlier subjects are larger, so that none hides another; an error beyond the axis
+                # (a result that should be 0) is drawn on its edge.
+                ordinary, anywhere = min(ordinary, CEILING), min(anywhere, CEILING)
+                size = 11 - 6 * names.index(subject) / len(names)
                 ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=style["color"])
-                ax.plot(time, anywhere, ls="", mfc="white", **style)
-                ax.plot(time, ordinary, ls="", ms=8, **style)
+                ax.plot(time, anywhere, ls="", mfc="white", ms=size - 2, **style)
+                ax.plot(time, ordinary, ls="", ms=size, **style)
                 if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
                     at_top = ax.get_xaxis_transform()
                     ax.plot(time, 0.97, marker="x", mew=2, color=style["color"], transform=at_top)
@@ -152,7 +161,7 @@ def heat_map(runs: Sequence[Run], operation: str) -> Figure:
             spine.set_visible(False)
     drawn.suptitle(f"Largest ulp error, {TITLES[operation]}", weight="bold")
     bar = drawn.colorbar(mpl.cm.ScalarMappable(norm, ERRORS), ax=axes, shrink=0.4, pad=0.01)
-    bar.set_label("ulp; red: NaN, infinity, or a special value missed")
+    bar.set_label("ulp; *: results lost to 0; red: NaN, infinity, or a special value missed")
     return drawn
 
 
@@ -165,14 +174,16 @@ def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
     if row["outcome"] != "measured":
         return to_rgb("#EEEEEE"), "none", light
     level = float(norm(min(max(row["max_ulp"], 0.25), 1e8)))
-    return ERRORS(level)[:3], figure(row["max_ulp"]), dark if level > 0.45 else light
+    text = figure(row["max_ulp"]) + ("*" if row["lost_to_zero"] else "")
+    return ERRORS(level)[:3], text, dark if level > 0.45 else light
 
 
 def bounds(runs: Sequence[Run]) -> Figure:
     """Measured error against its bound, both in ulp: the theorem holds below the diagonal."""
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
     names = subjects(runs)
-    limits = (0.05, 1e12)
+    claims = runs[-1].accuracy["claim_bound_ulp"]
+    limits = (0.05, min(max(10 * claims.max(), 1e3), 1e20))
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
         ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))
@@ -184,7 +195,10 @@ def bounds(runs: Sequence[Run]) -> Figure:
                 points = _cell(
                     runs[-1].accuracy, operation=operation, format=format_name, subject=subject
                 )
-                points = points[(points["claim_claimed"] > 0) & (points["claim_ulp"] > 0)]
+                points = points[points["claim_claimed"] > 0].copy()
+                # Beyond the axes means on their edge.
+                points["claim_ulp"] = points["claim_ulp"].clip(1e-3, limits[1])
+                points["claim_bound_ulp"] = points["claim_bound_ulp"].clip(*limits)
                 # Points closer than a twentieth of a decade lie on top of each other.
                 places: pd.DataFrame = points[["claim_bound_ulp", "claim_ulp"]].map(math.log10)
                 points = points[~(20 * places).round().duplicated()]
@@ -198,7 +212,9 @@ def bounds(runs: Sequence[Run]) -> Figure:
                     mew=0.9,
                     color=colour(subject, names),
                 )
-    axes["softmax"].text(0.2, 1e9, "above the bound: none may be here", size=8, color="#8A3A3A")
+    axes["softmax"].text(
+        0.2, limits[1] / 1e4, "above the bound: none may be here", size=8, color="#8A3A3A"
+    )
     drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
     drawn.supylabel("measured error there, in ulp", size=10)
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
@@ -269,6 +285,7 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
                         color=colour(subject, names),
                         alpha=0.9,
                     )
+    for ax in grid.values():
         ax.set_ylim(bottom=0.05)
     legend(drawn, runs)
     return drawn
@@ -298,8 +315,7 @@ def time_against_k(runs: Sequence[Run]) -> Figure:
 
 
 def across_runs(runs: Sequence[Run]) -> Figure:
-    """Largest ulp error of ordinary rows that all share, and time relative to the oldest run."""
-    tables = shared(runs)
+    """Largest ulp error of ordinary rows, and time relative to the oldest run."""
     drawn = Figure(figsize=(10, 7.6), layout="constrained")
     axes = drawn.subplots(3, len(FORMATS), sharex=True, sharey="row")
     names, positions = subjects(runs), range(len(runs))
@@ -308,7 +324,7 @@ def across_runs(runs: Sequence[Run]) -> Figure:
             axes[row, column].set(yscale="log", title=f"{TITLES[operation]}, {format_name}")
             for subject in names:
                 wanted = {"subject": subject, "operation": operation, "format": format_name}
-                cells = [_cell(table, family="random", **wanted) for table in tables]
+                cells = [_cell(run.accuracy, family="random", **wanted) for run in runs]
                 values = [cell["max_ulp"].max() for cell in cells]
                 style: Any = {"marker": "o", "color": colour(subject, names)}
                 axes[row, column].plot(positions, values, **style)

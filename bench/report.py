@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import runs
-from bench.files import replace_between_markers, write_whole
+from bench.files import replace_between_markers, write_all
 from bench.runs import Run
 
 REFERENCE = Path("runs") / "reference.json.xz"
@@ -26,14 +26,14 @@ def write(files: Sequence[Path], output: Path, committed: Path, alone: bool) -> 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
     made: dict[str, bytes] = dict(plots.all_figures(shown))
-    made["accuracy.csv"] = _csv(shown, "accuracy")
-    made["throughput.csv"] = _csv(shown, "throughput")
+    made["accuracy.csv"] = csv_table(shown, "accuracy")
+    made["throughput.csv"] = csv_table(shown, "throughput")
     made["tables.md"] = tables.page(shown).encode()
-    documents = filled(committed.parent, shown[-1]) if into_committed else {}
-    for name, content in made.items():
-        write_whole(output / name, content)
-    for path, document in documents.items():
-        write_whole(path, document)
+    documents: dict[Path, bytes] = {}
+    if into_committed:
+        for path, text in filled(committed.parent, shown[-1]).items():
+            documents[path] = text.encode()
+    write_all({output / name: content for name, content in made.items()} | documents)
     return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
 
 
@@ -102,7 +102,8 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
     return documents
 
 
-def _csv(shown: Sequence[Run], name: str) -> bytes:
+def csv_table(shown: Sequence[Run], name: str) -> bytes:
+    """The `accuracy` or `throughput` tables of runs, one below the other."""
     import pandas as pd
 
     parts = [getattr(run, name).assign(run=run.label) for run in shown]

@@ -10,10 +10,12 @@ import hashlib
 import json
 import lzma
 import platform
+import re
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ import numpy as np
 from bench.accuracy import Record
 from bench.cases import SEED
 from bench.invariance import Invariance
+from bench.metrics import SURVIVAL_THRESHOLDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,13 +101,14 @@ def load(path: Path, label: str | None = None) -> Run:
     data = read(path)
     content = _parse(path, data)
     softmax = content["softmax"]
-    commit = content.get("commit_info") or {}
+    commit = content.get("commit_info")
+    commit = commit if isinstance(commit, dict) else {}
     return Run(
         label=label or f"NumPy {softmax['environment']['numpy']}",
         sha256=hashlib.sha256(data).hexdigest(),
-        datetime=str(content.get("datetime", "")),
-        commit=str(commit.get("id", "unknown"))[:12] + ("+" if commit.get("dirty") else ""),
-        effort=str(softmax["effort"]),
+        datetime=_plain(content.get("datetime")),
+        commit=_plain(commit.get("id"))[:12] + ("+" if commit.get("dirty") is True else ""),
+        effort=_plain(softmax["effort"]),
         cpu=_cpu(content),
         environment=softmax["environment"],
         accuracy=_accuracy_table(path, softmax["records"]),
@@ -118,7 +122,7 @@ def read(path: Path) -> bytes:
     try:
         with _OPEN.get(path.suffix, open)(path, "rb") as file:
             data: bytes = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise RunFileError(f"{path}: cannot be read: {error}") from None
     if len(data) > MAX_BYTES:
         raise RunFileError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
@@ -134,9 +138,13 @@ def compact(path: Path) -> bytes:
     return lzma.compress(json.dumps(content, allow_nan=False, separators=(",", ":")).encode())
 
 
+def _refuse_constant(token: str) -> None:
+    raise ValueError(f"holds the token {token}, which JSON does not have")
+
+
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(data)
+        content = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path}: not JSON: {str(error)[:80]}") from None
     if not isinstance(content, dict) or not isinstance(content.get("benchmarks"), list):
@@ -151,15 +159,29 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     for name, kind in expected.items():
         if not isinstance(softmax.get(name), kind):
             raise RunFileError(f"{path}: `softmax.{name}` is not a {kind.__name__}")
-    if not isinstance(softmax["environment"].get("numpy"), str):
-        raise RunFileError(f"{path}: `softmax.environment.numpy` is not a str")
+    if not re.fullmatch(r"\d{1,4}(\.\w{1,12}){1,4}", str(softmax["environment"].get("numpy"))):
+        raise RunFileError(f"{path}: `softmax.environment.numpy` is not a version")
     return content
 
 
 def _cpu(content: dict[str, Any]) -> str:
     machine = content.get("machine_info")
     cpu = machine.get("cpu") if isinstance(machine, dict) else None
-    return str(cpu.get("brand_raw", "unknown")) if isinstance(cpu, dict) else "unknown"
+    return _plain(cpu.get("brand_raw")) if isinstance(cpu, dict) else "unknown"
+
+
+def _plain(value: object) -> str:
+    """Text of a file as it may stand in a table or a figure."""
+    return value[:80] if _is_text(value) and isinstance(value, str) else "unknown"
+
+
+def _is_text(value: object) -> bool:
+    """Printable, of reasonable length, and without the sign that starts a formula in a figure."""
+    return isinstance(value, str) and len(value) <= 400 and value.isprintable() and "$" not in value
+
+
+def _is_count(value: object, least: int = 0) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**53
 
 
 _TEXT = ("subject", "operation", "case", "family", "format", "outcome", "message", "input_sha256")
@@ -186,13 +208,17 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
     for index, record in enumerate(records):
         if not isinstance(record, dict):
             raise RunFileError(f"{path}: record {index} is not an object")
-        wrong = [name for name in _TEXT if not isinstance(record.get(name), str)]
-        wrong += [name for name in (*_COUNTS, *_FIGURES) if not _is_number(record.get(name))]
-        wrong += [
-            name
-            for name in ("survival", "max_ulp_by_width", "flags")
-            if not isinstance(record.get(name, []), list)
-        ]
+        wrong = [name for name in _TEXT if not _is_text(record.get(name))]
+        wrong += [name for name in (*_COUNTS, *_FIGURES) if not _is_figure(record.get(name))]
+        survival, widths = record.get("survival", []), record.get("max_ulp_by_width", [])
+        if (
+            not isinstance(survival, list)
+            or len(survival) > len(SURVIVAL_THRESHOLDS)
+            or not all(map(_is_count, survival))
+        ):
+            wrong.append("survival")
+        if not isinstance(widths, list) or not all(map(_is_width, widths)):
+            wrong.append("max_ulp_by_width")
         if wrong:
             raise RunFileError(f"{path}: record {index} has no valid `{wrong[0]}`")
     columns = [*_TEXT, *_COUNTS, *_FIGURES, "flags", "output_sha256", "survival"]
@@ -203,12 +229,25 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
     return table
 
 
-def _is_number(value: object) -> bool:
+def _is_figure(value: object) -> bool:
+    """None, or a finite number that is not negative."""
     return value is None or (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max
+        and 0 <= value <= sys.float_info.max
     )
+
+
+def _is_width(entry: object) -> bool:
+    return (
+        isinstance(entry, list)
+        and len(entry) == 2
+        and _is_count(entry[0], least=1)
+        and _is_figure(entry[1])
+    )
+
+
+_TIMES = ("ns_per_element", "iqr_ns_per_element")
 
 
 def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
@@ -216,43 +255,46 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
 
     rows = []
     for index, benchmark in enumerate(benchmarks):
-        try:
-            info, stats = benchmark["extra_info"], benchmark["stats"]
-            rows.append(
-                {
-                    **{name: str(info[name]) for name in ("subject", "operation", "format")},
-                    **{name: int(info[name]) for name in ("rows", "columns")},
-                    "ns_per_element": float(info["ns_per_element"]),
-                    "iqr_ns_per_element": float(info["iqr_ns_per_element"]),
-                    "rounds": int(stats["rounds"]),
-                }
-            )
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise RunFileError(f"{path}: benchmark {index} lacks its figures") from None
-    names = ["subject", "operation", "format", "rows", "columns", "ns_per_element"]
-    return pd.DataFrame(rows, columns=[*names, "iqr_ns_per_element", "rounds"])
+        info = benchmark.get("extra_info") if isinstance(benchmark, dict) else None
+        stats = benchmark.get("stats") if isinstance(benchmark, dict) else None
+        if not isinstance(info, dict) or not isinstance(stats, dict):
+            raise RunFileError(f"{path}: benchmark {index} lacks its figures")
+        row = {name: info.get(name) for name in ("subject", "operation", "format", "rows")}
+        row |= {name: info.get(name) for name in ("columns", *_TIMES)}
+        row["rounds"] = stats.get("rounds")
+        wrong = [name for name in ("subject", "operation", "format") if not _is_text(row[name])]
+        wrong += [n for n in ("rows", "columns", "rounds") if not _is_count(row[n], least=1)]
+        wrong += [name for name in _TIMES if row[name] is None or not _is_figure(row[name])]
+        if wrong or row["ns_per_element"] == 0:
+            name = wrong[0] if wrong else "ns_per_element"
+            raise RunFileError(f"{path}: benchmark {index} has no valid `{name}`")
+        rows.append(row)
+    names = ["subject", "operation", "format", "rows", "columns", *_TIMES, "rounds"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _invariance_table(path: Path, entries: list[Any]) -> pd.DataFrame:
     import pandas as pd
 
-    kinds = {"subject": str, "format": str, "check": str, "outputs": int, "differing": int}
+    texts, counts = ("subject", "format", "check"), ("outputs", "differing")
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not all(
-            isinstance(entry.get(name), kind) for name, kind in kinds.items()
+        if (
+            not isinstance(entry, dict)
+            or not all(_is_text(entry.get(name)) for name in texts)
+            or not all(_is_count(entry.get(name)) for name in counts)
         ):
             raise RunFileError(f"{path}: invariance {index} lacks its figures")
-    return pd.DataFrame(entries, columns=list(kinds))
+    return pd.DataFrame(entries, columns=[*texts, *counts])
 
 
-def shared(runs: Sequence[Run]) -> list[pd.DataFrame]:
-    """The accuracy tables of the runs, cut to the cells that all of them measured.
+def shared(runs: Sequence[Run]) -> list[Run]:
+    """The runs, their accuracy cut to the inputs that all of them measured.
 
-    A cell is shared when subject, operation, case, format and the bits of the input agree: figures
-    of different inputs are never compared.
+    An input is shared when operation, case, format and the bits agree: figures of different inputs
+    are never compared. A subject that only one run has stays.
     """
-    keys = ["subject", "operation", "case", "format", "input_sha256"]
+    keys = ["operation", "case", "format", "input_sha256"]
     common = runs[0].accuracy[keys].drop_duplicates()
     for run in runs[1:]:
         common = common.merge(run.accuracy[keys].drop_duplicates(), on=keys)
-    return [run.accuracy.merge(common, on=keys) for run in runs]
+    return [replace(run, accuracy=run.accuracy.merge(common, on=keys)) for run in runs]

@@ -85,9 +85,9 @@ def legend(
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
     if len(runs) > 1:
         handles += [
-            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=run.label)
+            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=f"run: {run.label}")
             if markers
-            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=run.label)
+            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=f"run: {run.label}")
             for i, run in enumerate(runs)
         ]
     handles += [

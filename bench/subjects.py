@@ -15,13 +15,14 @@ class Subject:
     """A name, a function for each operation that is offered, and the bounds it claims.
 
     Functions take an array of shape (rows, K), and `cross_entropy` labels as its second argument;
-    they work over the last axis.
+    they work over the last axis. `keeps_policy`: claims the published policy for special rows.
     """
 
     name: str
     functions: Mapping[str, Callable[..., Any]]
     formats: tuple[str, ...]
     bounds: Mapping[str, Bound] = field(default_factory=dict)
+    keeps_policy: bool = False
 
     def offers(self, operation: str, format_name: str) -> bool:
         """Whether there is anything to measure."""
@@ -31,7 +32,7 @@ class Subject:
 def of_method(method: Method) -> Subject:
     """One of our own methods as a subject."""
     functions = {operation: getattr(method, operation) for operation in OPERATIONS}
-    return Subject(method.name, functions, method.formats, method.bounds)
+    return Subject(method.name, functions, method.formats, method.bounds, method.keeps_policy)
 
 
 SUBJECTS: dict[str, Subject] = {name: of_method(method) for name, method in METHODS.items()}

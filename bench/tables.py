@@ -279,6 +279,7 @@ def error_cell(row: pd.Series[Any]) -> str:
     if row["outcome"] != "measured":
         return str(row["outcome"])
     kinds = {"nan_failures": "NaN", "infinity_failures": "inf", "missed_special": "special"}
+    kinds["lost_to_zero"] = "lost"
     failures = [f"{int(row[k])} {name}" for k, name in kinds.items() if row[k]]
     return ", ".join([figure(row["max_ulp"]), *failures])
 
@@ -302,7 +303,7 @@ def runs_compared(runs: Sequence[Run]) -> str:
     """Largest ulp error of ordinary cases by run, oldest first, over the cells that all share."""
     from bench.runs import shared
 
-    tables = shared(runs)
+    tables = [run.accuracy for run in shared(runs)]
     ordinary = [table[table["family"] == "random"] for table in tables]
     keys = ["operation", "format", "subject"]
     worst = [table.groupby(keys, sort=False)["max_ulp"].max() for table in ordinary]

@@ -23,4 +23,4 @@ def test_within_bound(
     """Measured error at most the bound of `numerics.bounds`, and the policy kept."""
     record = measure(subject, operation, case, FORMATS[format_name], exact)
     records.append(record)
-    assert complaints(record) == []
+    assert complaints(subject, record) == []

@@ -84,6 +84,7 @@ _TABLE = (
             "log_sum_exp": bounds.naive_log_sum_exp,
             "cross_entropy": bounds.naive_cross_entropy,
         },
+        keeps_policy=False,
     ),
     Method(
         name="stable",

@@ -17,7 +17,8 @@ class Method:
     """Name, one-line summary, the four operations, their error bounds, and the source.
 
     `formats` names the formats that the method offers; any other raises TypeError. `bounds` maps
-    each operation to a function of `numerics.bounds`.
+    each operation to a function of `numerics.bounds`. `keeps_policy`: special rows as published,
+    and no floating-point warning.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Method:
     cross_entropy: Callable[..., Any]
     bounds: dict[str, Bound]
     formats: tuple[str, ...] = field(default=tuple(FORMATS))
+    keeps_policy: bool = True

@@ -209,8 +209,14 @@ def _rows(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
 
 
 def _checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Labels:
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError("masked labels are not supported: leave the rows out instead")
     labels = np.asarray(y)
-    if labels.dtype.kind not in "iu":
+    if labels.dtype.kind == "O" and all(isinstance(label, int) for label in labels.flat):
+        # Python integers that no integer dtype holds.
+        huge = next(label for label in labels.flat if not 0 <= label < length)
+        raise IndexError(f"label {huge} is outside 0 .. K-1 for K = {length}")
+    if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"labels must be integers, not dtype {labels.dtype}")
     try:
         labels = np.broadcast_to(labels, shape).reshape(-1)

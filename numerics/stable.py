@@ -108,7 +108,7 @@ def stable_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool =
 
     Shapes, dtypes and errors: as `stable_softmax`, but `axis` is reduced (`keepdims=True` leaves
     it with length 1). A NaN gives NaN, +inf gives +inf, a row of -inf gives -inf.
-    Bound: `bounds.stable_log_sum_exp`, relative to max(1, |result|).
+    Bound: `bounds.stable_log_sum_exp`, an absolute one: |result| and a few units of u.
 
     >>> print(stable_log_sum_exp([1000.0, 1000.0]))
     1000.6931471805599

@@ -42,7 +42,9 @@ def test_public_functions_of_methods_have_examples() -> None:
 def _imported_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     command = [sys.executable, "-c", code]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    output = done.stdout
     return {name.partition(".")[0] for name in output.split()}
 
 

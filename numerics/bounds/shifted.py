@@ -33,8 +33,8 @@ def stable_softmax(rows: RowFacts) -> Array:
     """exp(x_i - m) / sum_j exp(x_j - m).
 
     Roundings: those of the numerator, those of the sum, and 1 for the division (in fp16 once
-    more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential:
-    Blanchard, Higham & Higham (2021), theorem on Algorithm 3.2 with shift.
+    more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential, which is the
+    bound of Blanchard, Higham & Higham (2021) for the shifted quotient.
     """
     return quotient(rows, _shifted_exp(rows), _shifted_sum(rows))
 
@@ -93,9 +93,9 @@ def log1p_softmax(rows: RowFacts) -> Array:
 
 
 def log1p_log_sum_exp(rows: RowFacts) -> Array:
-    """m + log1p(r): |y + n - x_min|/|y| in Blanchard, Higham & Higham (2021), theorem 4.2.
+    """m + log1p(r): |y + n - x_min|/|y| in Blanchard, Higham & Higham (2021), relative.
 
-    Times |y|, and componentwise.
+    Here times |y|, and componentwise.
     """
     return final_rounding(rows.log_sum_exp, _log1p(rows), rows.format)[:, 0]
 
@@ -116,7 +116,7 @@ def log1p_cross_entropy(rows: RowFacts) -> Array:
 def division_free_softmax(rows: RowFacts) -> Array:
     """exp(x_i - y): the absolute error of y and of the subtraction become relative ones, and exp.
 
-    Blanchard, Higham & Higham (2021), theorem 4.3: 1 + max |x_j - y| + |y + n - x_min|.
+    Blanchard, Higham & Higham (2021) have 1 + max |x_j - y| + |y + n - x_min|.
     """
     of_y = stable_log_sum_exp(rows)[:, np.newaxis]
     exp = ELEMENTARY[rows.format.name].exp

@@ -26,10 +26,12 @@ def underflow(rows: RowFacts, function: float) -> Array:
     """Error of sum_j exp(x_j - m) >= 1 by terms below the smallest normal number.
 
     Such a term errs by up to function * u * smallest_normal, absolutely; -inf gives exactly 0.
+    An error x of the sum is a factor of at most 1/(1 - x), see `facts.compounded`.
     """
     shortfall = np.maximum(rows.format.smallest_normal - rows.shifted_exp, 0)
     lost = np.where(np.isfinite(rows.gap), shortfall, 0).sum(axis=1, keepdims=True)
-    return np.asarray(function * lost, dtype=np.float64)
+    error = function * lost
+    return np.asarray(error / (1 - rows.format.unit_roundoff * error), dtype=np.float64)
 
 
 def sum_depth(rows: RowFacts, count: int) -> float:

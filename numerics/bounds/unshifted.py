@@ -15,17 +15,21 @@ from numerics.two_pass import LN2, REACH
 
 
 def _underflowing_exp(rows: RowFacts) -> tuple[Array, Array]:
-    """Roundings in exp(x_i), and in sum_j exp(x_j); infinite where exp underflows to nothing.
+    """Roundings in exp(x_i), and in sum_j exp(x_j).
 
-    Below the smallest normal number exp errs by exp * u * smallest_normal, absolutely.
+    Below the smallest normal number exp errs by exp * u * smallest_normal, absolutely; `lost` is
+    that error of the whole sum, relative to it. 1/(1 - lost) <= e^(lost / (1 - lost)), and where
+    half of the sum may be lost nothing is claimed.
     """
-    exp = ELEMENTARY[rows.format.name].exp
+    exp, u = ELEMENTARY[rows.format.name].exp, rows.format.unit_roundoff
     log_tiny = math.log(rows.format.smallest_normal)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         term = exp * np.exp(np.maximum(log_tiny - rows.x, 0))
-        relative_floor = np.exp(log_tiny - rows.log_sum_exp)
-        total = exp * np.maximum(rows.softmax, relative_floor).sum(axis=1, keepdims=True)
-    return term, total + summation_depth(rows.x.shape[1])
+        shortfall = np.maximum(np.exp(log_tiny - rows.log_sum_exp) - rows.softmax, 0)
+        shortfall = np.where(np.isfinite(rows.x), shortfall, 0)
+        lost = u * exp * shortfall.sum(axis=1, keepdims=True)
+        underflow = np.where(lost < 0.5, lost / (1 - lost) / u, math.inf)
+    return term, exp + underflow + summation_depth(rows.x.shape[1])
 
 
 def _unless_overflow(rows: RowFacts, bound: Array) -> Array:
@@ -38,10 +42,10 @@ def _unless_overflow(rows: RowFacts, bound: Array) -> Array:
 
 
 def naive_softmax(rows: RowFacts) -> Array:
-    """exp(x_i) / sum_j exp(x_j): n + 3 when exp errs by u and the sum is sequential.
+    """exp(x_i) / sum_j exp(x_j): exp, those of the sum (exp and n - 1), and 1 for the division.
 
-    Roundings: exp + those of the sum + 1 (division). Blanchard, Higham & Higham (2021), the
-    unshifted case.
+    n + 2 when exp errs by u and the sum is sequential; Blanchard, Higham & Higham (2021) have n + 3
+    for the unshifted case.
     """
     term, total = _underflowing_exp(rows)
     bound = relative(rows.softmax, term + total + 1, rows.format) + rows.format.smallest_normal

@@ -31,10 +31,22 @@ def exact_for(case: Case, format_name: str) -> dict[str, Exact]:
     return _EXACT[key]
 
 
+def planted_subject(function: Callable[..., Any], operation: str) -> Subject:
+    """Something that claims to be as good as `stable`."""
+    return replace(STABLE, name="planted", functions={operation: function})
+
+
+def complaints_about(
+    function: Callable[..., Any], case: Case, format_name: str, operation: str = "softmax"
+) -> list[str]:
+    subject = planted_subject(function, operation)
+    return complaints(subject, record_of(function, case, format_name, operation))
+
+
 def record_of(
     function: Callable[..., Any], case: Case, format_name: str, operation: str = "softmax"
 ) -> Record:
-    subject = replace(STABLE, name="planted", functions={operation: function})
+    subject = planted_subject(function, operation)
     with np.errstate(all="ignore"):
         exact = exact_for(case, format_name)
         return measure(subject, operation, case, FORMATS[format_name], exact)
@@ -45,7 +57,7 @@ def record_of(
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_stable_has_nothing_to_complain_of(case: Case, format_name: str, operation: str) -> None:
     function = STABLE.functions[operation]
-    assert complaints(record_of(function, case, format_name, operation)) == []
+    assert complaints_about(function, case, format_name, operation) == []
 
 
 def no_shift(x: Any) -> Any:
@@ -100,9 +112,46 @@ def nan_for_empty_rows(x: Any) -> Any:
 def test_planted_faults_are_caught(
     planted: Callable[..., Any], case: Case, format_name: str, operation: str
 ) -> None:
-    found = complaints(record_of(planted, case, format_name, operation))
+    found = complaints_about(planted, case, format_name, operation)
     assert found
     assert "bound" in found[0]
+
+
+def at_minus_inf(value: float) -> Callable[[Any], Any]:
+    def planted(x: Any) -> Any:
+        return np.where(np.isneginf(x), x.dtype.type(value), STABLE.functions["softmax"](x))
+
+    return planted
+
+
+def log_at_minus_inf(value: float) -> Callable[[Any], Any]:
+    def planted(x: Any) -> Any:
+        return np.where(np.isneginf(x), x.dtype.type(value), STABLE.functions["log_softmax"](x))
+
+    return planted
+
+
+def raises_a_flag(x: Any) -> Any:
+    np.float64(1e300) * np.float64(1e300)
+    return STABLE.functions["softmax"](x)
+
+
+@pytest.mark.parametrize(
+    ("planted", "operation", "message"),
+    [
+        (log_at_minus_inf(np.nan), "log_softmax", "must be"),
+        (log_at_minus_inf(-1.0), "log_softmax", "must be"),
+        (at_minus_inf(-0.0), "softmax", "not exactly"),
+        (at_minus_inf(1e-45), "softmax", "not exactly"),
+        (raises_a_flag, "softmax", "overflow"),
+    ],
+    ids=["nan_at_mask", "number_at_mask", "minus_zero", "tiny", "flag"],
+)
+def test_planted_offences_against_the_policy_are_caught(
+    planted: Callable[..., Any], operation: str, message: str
+) -> None:
+    found = complaints_about(planted, CHOSEN["mask -inf"], "fp32", operation)
+    assert any(message in complaint for complaint in found), found
 
 
 def wrong_dtype(x: Any) -> Any:
@@ -137,17 +186,17 @@ def test_what_a_subject_does_wrong_is_recorded_and_no_crash(
     record = record_of(planted, CHOSEN["normal 1"], "fp32")
     assert record.outcome == "raised"
     with pytest.raises(AssertionError, match=message):
-        assert not complaints(record), complaints(record)[0]
+        assert not complaints(STABLE, record), complaints(STABLE, record)[0]
 
 
 def test_labels_out_of_range_are_recorded_as_undefined() -> None:
     case = next(case for case in CASES if case.name == "single element")
     entropy = STABLE.functions["cross_entropy"]
     record = record_of(entropy, case, "fp64", "cross_entropy")
-    assert (record.outcome, complaints(record)) == ("undefined", [])
+    assert (record.outcome, complaints(STABLE, record)) == ("undefined", [])
     assert record.message.startswith("IndexError: label 1")
     silent = record_of(lambda x, y: x[:, 0], case, "fp64", "cross_entropy")
-    assert "expected an IndexError" in complaints(silent)[0]
+    assert "expected an IndexError" in complaints(STABLE, silent)[0]
 
 
 def test_flags_witness_and_json() -> None:

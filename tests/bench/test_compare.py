@@ -6,15 +6,42 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import compare
 from bench.__main__ import main
-from bench.compare import Comparison, agrees, read_results, results_json, run_lab
+from bench.compare import Comparison, Outcome, agrees, results_json, run_lab
 from numerics import FORMATS
 
 ROOT = Path(__file__).parents[2]
+
+
+def read_results(text: str) -> list[Comparison]:
+    """The comparisons of a results.json."""
+
+    def outcome(fields: dict[str, Any]) -> Outcome:
+        loss = fields["cross_entropy"]
+        undefined = isinstance(loss, str) and loss.startswith("IndexError")
+        numbers = {name: float(fields[name]) for name in ("sum", "largest")}
+        return Outcome(
+            output=[float(p) for p in fields["output"]],
+            has_nan=fields["has_nan"],
+            cross_entropy=loss if undefined else float(loss),
+            **numbers,
+        )
+
+    return [
+        Comparison(
+            case=c["case"],
+            format=c["format"],
+            naive=outcome(c["naive"]),
+            stable=outcome(c["stable"]),
+            relative_difference=[float(d) for d in c["relative_difference"]],
+        )
+        for c in json.loads(text)["comparisons"]
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +111,25 @@ def test_the_committed_results_are_whole_and_readme_shows_them() -> None:
     results, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
     manifest = json.loads((results / "manifest.json").read_text())
     assert manifest["seed"] == 42
+    assert manifest["dirty"] is False, "run `python -m bench.compare` on a clean checkout"
     for name, digest in manifest["files_sha256"].items():
         assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest, name
     committed = read_results((results / "results.json").read_text())
     assert compare.fill_readme(readme, committed) == readme
-    assert [(c.case, c.format) for c in committed] == [(c.case, c.format) for c in run_lab()]
+
+    def findings(comparisons: list[Comparison]) -> list[tuple[str, str, bool, bool]]:
+        return [(c.case, c.format, c.naive.has_nan, c.stable.has_nan) for c in comparisons]
+
+    assert findings(committed) == findings(run_lab())
+
+
+def test_a_divergence_without_a_reason_stops_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "explanations", list)
+    assert main(["compare", "-o", str(tmp_path / "results")]) == 2
+    assert "predictions.toml" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
 
 
 def test_an_interruption_leaves_the_old_results_whole(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from bench import runs
 from bench.accuracy import measure
 from bench.cases import CASES
-from bench.files import MarkerError, replace_between_markers, write_whole
+from bench.files import MarkerError, replace_between_markers, write_all
 from bench.invariance import measure as measure_invariance
 from bench.reference import compute
 from bench.subjects import SUBJECTS
@@ -115,7 +116,18 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "huge integer": ("softmax", "records", 1, "max_ulp", 10**400),
     "invariance": ("softmax", "invariance", 0, {"check": 3}),
     "survival": ("softmax", "records", 1, "survival", 4),
+    "survival entries": ("softmax", "records", 1, "survival", ["a"]),
+    "long survival": ("softmax", "records", 1, "survival", [1] * 1000),
+    "negative figure": ("softmax", "records", 1, "max_ulp", -1.0),
+    "widths": ("softmax", "records", 1, "max_ulp_by_width", [1, 2]),
+    "formula": ("softmax", "records", 1, "subject", "$x_{$"),
+    "surrogate": ("softmax", "records", 1, "case", "\ud800"),
+    "version": ("softmax", "environment", "numpy", "1" * 5000),
     "benchmark": ("benchmarks", 0, {"extra_info": {}}),
+    "infinite time": ("benchmarks", 0, "extra_info", "ns_per_element", "inf"),
+    "zero time": ("benchmarks", 0, "extra_info", "ns_per_element", 0),
+    "huge columns": ("benchmarks", 0, "extra_info", "columns", 10**400),
+    "negative columns": ("benchmarks", 0, "extra_info", "columns", -5),
 }
 
 
@@ -142,16 +154,22 @@ def test_nan_tokens_are_refused(tmp_path: Path, content: dict[str, Any]) -> None
     assert "NaN" in text
     path = tmp_path / "nan.json"
     path.write_text(text)
-    with pytest.raises(runs.RunFileError, match=r"nan\.json: .*`max_ulp`"):
+    with pytest.raises(runs.RunFileError, match=r"nan\.json: .*NaN"):
         runs.load(path)
     with pytest.raises(ValueError, match="JSON compliant"):
         runs.to_json({"figure": float("nan")})
 
 
-@pytest.mark.parametrize("name", ["missing.json", "broken.json.gz", "broken.json.xz"])
+@pytest.mark.parametrize(
+    "name", ["missing.json", "broken.json.gz", "broken.json.xz", "corrupt.json.gz"]
+)
 def test_unreadable_files_get_one_line(tmp_path: Path, name: str) -> None:
     if "broken" in name:
         (tmp_path / name).write_bytes(b"not compressed at all")
+    if "corrupt" in name:
+        packed = bytearray(gzip.compress(bytes(range(256)) * 50))
+        packed[20:40] = bytes(20)
+        (tmp_path / name).write_bytes(packed)
     with pytest.raises(runs.RunFileError, match=name):
         runs.load(tmp_path / name)
 
@@ -160,27 +178,47 @@ def test_runs_share_only_cells_of_the_same_input(tmp_path: Path, content: dict[s
     other = changed(content, "softmax", "records", 0, "input_sha256", value="0" * 64)
     del other["softmax"]["records"][1]
     loaded = [runs.load(written(tmp_path / f"{i}.json", c)) for i, c in enumerate((content, other))]
-    first, second = runs.shared(loaded)
+    first, second = (run.accuracy for run in runs.shared(loaded))
     assert len(first) == len(second) == len(loaded[0].accuracy) - 2
 
 
 # --- Writing whole or not at all -----------------------------------------------------------------
 
 
-def test_an_interrupted_write_leaves_the_old_file(
+def test_an_interrupted_write_leaves_the_old_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "file"
-    write_whole(path, "old")
+    paths = [tmp_path / "one", tmp_path / "two"]
+    write_all(dict.fromkeys(paths, "old"))
+    calls: list[int] = []
 
     def interrupt(handle: int) -> None:
-        raise KeyboardInterrupt
+        calls.append(handle)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr("os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+        write_all(dict.fromkeys(paths, "new"))
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_ctrl_c_between_two_renames_waits_for_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "one", tmp_path / "two"]
+    write_all(dict.fromkeys(paths, "old"))
+    rename = Path.replace
+
+    def interrupted_rename(self: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted_rename)
+    with pytest.raises(KeyboardInterrupt):
+        write_all(dict.fromkeys(paths, "new"))
+    assert [path.read_text() for path in paths] == ["new", "new"]
 
 
 def test_markers() -> None:

@@ -64,6 +64,22 @@ def test_accuracy_alone(tmp_path: Path) -> None:
     assert loaded.throughput.empty
 
 
+def test_a_run_in_which_nothing_is_timed_is_saved_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "run.json"
+    done = run(
+        "pytest", "bench", "--effort=quick", "-k", "stable-softmax-fp32-near_tie",
+        f"--benchmark-json={path}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(runs.load(path).accuracy) == 1
+
+
+def test_a_file_that_cannot_be_written_is_found_out_before_the_first_test(tmp_path: Path) -> None:
+    done = run("pytest", "bench", "--effort=quick", f"--accuracy-json={tmp_path}")
+    assert done.returncode == 4
+    assert "is a folder" in done.stderr
+
+
 def test_ids_read_as_the_house_says() -> None:
     done = run("pytest", "bench", "--effort=quick", "--collect-only", "-q")
     assert "test_accuracy.py::test_within_bound[stable-softmax-fp16-near_overflow]" in done.stdout

@@ -40,8 +40,9 @@ def test_every_finite_row_is_within_its_bound(
     exact = compute(case.batches(format), format)
     with np.errstate(all="ignore"):
         for operation in OPERATIONS:
-            record = measure(of_method(method), operation, case, format, exact)
-            assert complaints(record) == [], x
+            subject = of_method(method)
+            record = measure(subject, operation, case, format, exact)
+            assert complaints(subject, record) == [], x
 
 
 @METHOD_PARAMETERS
@@ -55,7 +56,8 @@ def test_permutation_of_a_row_permutes_the_result_within_the_bound(
     x = np.random.default_rng(5).normal(size=(1, 50)).astype(format.dtype)
     case = Case("permuted", "random", "a permutation", lambda f, rng: [x[:, ::-1]])
     exact = compute([Batch(x[:, ::-1], np.array([0]))], format)
-    assert complaints(measure(of_method(method), "softmax", case, format, exact)) == []
+    subject = of_method(method)
+    assert complaints(subject, measure(subject, "softmax", case, format, exact)) == []
 
 
 def test_equal_logits_of_any_size_are_uniform() -> None:
