@@ -183,7 +183,7 @@ def bounds(runs: Sequence[Run]) -> Figure:
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
     names = subjects(runs)
     claims = runs[-1].accuracy["claim_bound_ulp"]
-    limits = (0.05, min(max(10 * claims.max(), 1e3), 1e20))
+    limits = (0.05, 10 * float(min(max(claims.max(), 1e2), 1e19)))
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
         ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))

@@ -5,6 +5,7 @@ The committed folder fills README.md too. Everything is made before anything is 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from bench import runs
 from bench.files import replace_between_markers, write_all
 from bench.runs import Run
+from numerics import FORMATS
 
 REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
@@ -117,16 +119,27 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
 
 
 def _findings(run: Run) -> list[str]:
+    from bench.tables import TITLES, figure
+
     accuracy = run.accuracy
-    lines = [f"{run.label} on {run.cpu}, effort {run.effort}:"]
+    ordinary = accuracy[accuracy["family"] == "random"]
+    worst = ordinary.groupby(["subject", "operation", "format"])["max_ulp"].max()
+    lines = [
+        f"{run.label} on {run.cpu}, effort {run.effort}.",
+        "Largest ulp error on ordinary rows, in fp16 / fp32 / fp64; failures and outputs beyond "
+        "the method's bound, in all cases:",
+    ]
     for subject in accuracy["subject"].unique():
         mine = accuracy[accuracy["subject"] == subject]
-        ordinary = mine[mine["family"] == "random"]
-        worst = ordinary.groupby("format", sort=False)["max_ulp"].max()
-        figures = ", ".join(f"{name} {value:.3g}" for name, value in worst.items())
-        broken = int(mine["claim_broken"].sum())
+        errors = [
+            f"{title} "
+            + " / ".join(
+                figure(worst.get((subject, operation, name), math.nan)) for name in FORMATS
+            )
+            for operation, title in list(TITLES.items())[:2]
+        ]
         lines.append(
-            f"  {subject}: at most {figures} ulp on ordinary rows; {int(mine['failures'].sum()):,} "
-            f"failures in {int(mine['elements'].sum()):,} outputs; {broken} beyond their bound"
+            f"  {subject}: {', '.join(errors)}; {int(mine['failures'].sum()):,} failures in "
+            f"{int(mine['elements'].sum()):,} outputs; {int(mine['claim_broken'].sum())} beyond"
         )
     return lines
