@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -84,6 +85,19 @@ def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
     return table
 
 
+def _lines(
+    runs: Sequence[Run], grid: dict[tuple[str, str], Axes]
+) -> Iterator[tuple[Axes, int, Run, dict[str, str], dict[str, Any]]]:
+    """For each panel, run and subject: the axes, the run, what to look up, and how to draw it."""
+    names = subjects(runs)
+    for (operation, format_name), ax in grid.items():
+        for index, run in enumerate(runs):
+            for subject in names:
+                wanted = {"subject": subject, "operation": operation, "format": format_name}
+                line = {"color": colour(subject, names), "ls": RUN_LINES[index % 4]}
+                yield ax, index, run, wanted, line
+
+
 # --- The figures ---------------------------------------------------------------------------------
 
 
@@ -95,37 +109,29 @@ def headline(runs: Sequence[Run]) -> Figure:
         f"ns per element, K = {HEADLINE_COLUMNS} (median)",
         "largest ulp error",
     )
-    names = subjects(runs)
-    for (operation, format_name), ax in grid.items():
+    for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
-        for index, run in enumerate(runs):
-            for subject in names:
-                wanted = {"subject": subject, "operation": operation, "format": format_name}
-                errors, times = _cell(run.accuracy, **wanted), _cell(run.throughput, **wanted)
-                time = times.loc[times["columns"] == HEADLINE_COLUMNS, "ns_per_element"].median()
-                ordinary = errors.loc[errors["family"] == "random", "max_ulp"].max()
-                anywhere = errors["max_ulp"].max()
-                style: Any = {"color": colour(subject, names), "marker": RUN_MARKERS[index % 8]}
-                # Earlier subjects are larger, so that none hides another; an error beyond the axis
-                # (a result that should be 0) is drawn on its edge.
-                ordinary, anywhere = min(ordinary, CEILING), min(anywhere, CEILING)
-                size = 11 - 6 * names.index(subject) / len(names)
-                ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=style["color"])
-                ax.plot(time, anywhere, ls="", mfc="white", ms=size - 2, **style)
-                ax.plot(time, ordinary, ls="", ms=size, **style)
-                if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
-                    at_top = ax.get_xaxis_transform()
-                    ax.plot(time, 0.97, marker="x", mew=2, color=style["color"], transform=at_top)
+    for ax, index, run, wanted, line in _lines(runs, grid):
+        errors, times = _cell(run.accuracy, **wanted), _cell(run.throughput, **wanted)
+        time = times.loc[times["columns"] == HEADLINE_COLUMNS, "ns_per_element"].median()
+        # An error beyond the axis (of a result that should be 0) is drawn on its edge.
+        ordinary = min(errors.loc[errors["family"] == "random", "max_ulp"].max(), CEILING)
+        anywhere = min(errors["max_ulp"].max(), CEILING)
+        # Earlier subjects are larger, so that none hides another.
+        size = 11 - 6 * subjects(runs).index(wanted["subject"]) / len(subjects(runs))
+        style: Any = {"color": line["color"], "marker": RUN_MARKERS[index % 8]}
+        ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=line["color"])
+        ax.plot(time, anywhere, ls="", mfc="white", ms=size - 2, **style)
+        ax.plot(time, ordinary, ls="", ms=size, **style)
+        if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
+            top = ax.get_xaxis_transform()
+            ax.plot(time, 0.97, marker="x", mew=2, color=line["color"], transform=top)
+    for ax in grid.values():
         ax.margins(x=0.25, y=0.12)
+        left = ax.get_yaxis_transform()
         ax.text(
-            0.01,
-            0.5,
-            " correctly rounded",
-            size=7,
-            color="#666666",
-            va="bottom",
-            transform=ax.get_yaxis_transform(),
+            0.01, 0.5, " correctly rounded", size=7, color="#666666", va="bottom", transform=left
         )
     meaning = (("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None))
     legend(drawn, runs, markers=True, meaning=meaning)
@@ -231,27 +237,17 @@ def survival(runs: Sequence[Run]) -> Figure:
     drawn, grid = panels(
         10, OPERATIONS, "ulp error t", "share of outputs with an error above t, ordinary rows"
     )
-    names = subjects(runs)
-    for (operation, format_name), ax in grid.items():
+    for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axvline(0.5, color="#888888", lw=0.8, ls=":")
-        for index, run in enumerate(runs):
-            for subject in names:
-                wanted = {"subject": subject, "operation": operation, "format": format_name}
-                table = _cell(run.accuracy, family="random", **wanted)
-                counts = np.zeros(len(SURVIVAL_THRESHOLDS))
-                for row in table["survival"]:
-                    if isinstance(row, list):
-                        counts[: len(row)] += row
-                share = np.where(counts > 0, counts / max(table["elements"].sum(), 1), np.nan)
-                ax.plot(
-                    SURVIVAL_THRESHOLDS,
-                    share,
-                    ls=RUN_LINES[index % 4],
-                    color=colour(subject, names),
-                    marker=".",
-                    ms=3,
-                )
+    for ax, _, run, wanted, line in _lines(runs, grid):
+        table = _cell(run.accuracy, family="random", **wanted)
+        counts = np.zeros(len(SURVIVAL_THRESHOLDS))
+        for row in table["survival"]:
+            if isinstance(row, list):
+                counts[: len(row)] += row
+        share = np.where(counts > 0, counts / max(table["elements"].sum(), 1), np.nan)
+        ax.plot(SURVIVAL_THRESHOLDS, share, marker=".", ms=3, **line)
     legend(drawn, runs)
     return drawn
 
@@ -261,32 +257,20 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
     drawn, grid = panels(
         10, OPERATIONS, "K: each point covers eight lengths of a row", "largest ulp error"
     )
-    names = subjects(runs)
-    for (operation, format_name), ax in grid.items():
-        ax.set(yscale="log")
-        for index, run in enumerate(runs):
-            table = run.accuracy[run.accuracy["case"].str.startswith("widths")]
-            for subject in names:
-                rows = _cell(table, subject=subject, operation=operation, format=format_name)
-                points = sorted(
-                    (width, math.nan if error is None else error)
-                    for widths in rows["max_ulp_by_width"]
-                    for width, error in widths or []
-                )
-                points = [
-                    (points[i][0], float(np.max([error for _, error in points[i : i + 8]])))
-                    for i in range(0, len(points), 8)
-                ]
-                if points:
-                    ax.plot(
-                        *zip(*points, strict=True),
-                        lw=0.8,
-                        ls=RUN_LINES[index % 4],
-                        color=colour(subject, names),
-                        alpha=0.9,
-                    )
+    for ax, _, run, wanted, line in _lines(runs, grid):
+        rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
+        points = sorted(
+            (width, math.nan if error is None else error)
+            for widths in rows["max_ulp_by_width"]
+            for width, error in widths or []
+        )
+        starts = range(0, len(points), 8)
+        worst = [float(np.max([error for _, error in points[i : i + 8]])) for i in starts]
+        ax.plot([points[i][0] for i in starts], worst, **{**line, "lw": 0.9})
     for ax in grid.values():
-        ax.set_ylim(bottom=0.05)
+        ax.set(yscale="log")
+        # What should be 0 and is not (K = 1) leaves the panel at the top.
+        ax.set_ylim(bottom=0.05, top=min(ax.get_ylim()[1], 1e4))
     legend(drawn, runs)
     return drawn
 
@@ -294,22 +278,11 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
 def time_against_k(runs: Sequence[Run]) -> Figure:
     """Median ns per element by K."""
     drawn, grid = panels(10, OPERATIONS, "K", "ns per element (median, batch of 2 MiB)")
-    names = subjects(runs)
-    for (operation, format_name), ax in grid.items():
+    for ax, _, run, wanted, line in _lines(runs, grid):
+        table = _cell(run.throughput, **wanted).sort_values("columns")
+        ax.plot(table["columns"], table["ns_per_element"], marker="o", ms=3.5, **line)
+    for ax in grid.values():
         ax.set(xscale="log", yscale="log")
-        for index, run in enumerate(runs):
-            for subject in names:
-                table = _cell(
-                    run.throughput, subject=subject, operation=operation, format=format_name
-                ).sort_values("columns")
-                ax.plot(
-                    table["columns"],
-                    table["ns_per_element"],
-                    marker="o",
-                    ms=3.5,
-                    ls=RUN_LINES[index % 4],
-                    color=colour(subject, names),
-                )
     legend(drawn, runs)
     return drawn
 

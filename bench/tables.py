@@ -34,6 +34,15 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 
     )
 
 
+def ratio(value: float) -> str:
+    """A ratio to a bound: three digits, but never 1 for what is below it.
+
+    >>> [ratio(x) for x in (0.5, 0.99971, 1.0, 1.3)]
+    ['0.5', '>0.999', '1', '1.3']
+    """
+    return ">0.999" if 0.9995 <= value < 1 else figure(value)
+
+
 def figure(value: float) -> str:
     """Three significant digits, with k, M, G, T beyond a thousand; - for what was not measured.
 
@@ -160,7 +169,7 @@ def headline(run: Run) -> str:
                 + [_worst(ordinary, operation) for operation in OPERATIONS]
                 + [_worst(cell, "log_softmax")]
                 + [f"{int(cell['failures'].sum()):,} of {int(cell['elements'].sum()):,}"]
-                + [figure(cell["claim_ratio"].max())]
+                + [ratio(cell["claim_ratio"].max())]
                 + [_time(run.throughput, subject, format_name)]
             )
     headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
@@ -199,7 +208,7 @@ def errors_by_method(run: Run) -> str:
             for operation in OPERATIONS:
                 cell = cells[cells["operation"] == operation]
                 error = cell.loc[cell["family"] == "random", "max_ulp"].max()
-                shown.append(f"{figure(error)} ({cell['claim_ratio'].max():.2f})")
+                shown.append(f"{figure(error)} ({ratio(cell['claim_ratio'].max())})")
             rows.append([subject, format_name, *shown])
     return markdown(["method", "format", *TITLES.values()], rows, text=2)
 
