@@ -35,7 +35,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_file_holds_speed_accuracy_and_environment(measured: Path) -> None:
     loaded = runs.load(measured)
-    assert set(loaded.throughput["columns"]) == {5, 600, 50_257}
+    assert set(loaded.throughput["columns"]) == {5, 600}
     assert set(loaded.accuracy["subject"]) == {"stable"}
     assert set(loaded.accuracy["format"]) == {"fp32"}
     assert {"numpy", "blas", "libc", "python", "simd_dispatch"} <= set(loaded.environment)
