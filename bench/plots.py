@@ -257,6 +257,8 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
     drawn, grid = panels(
         10, OPERATIONS, "K: each point covers eight lengths of a row", "largest ulp error"
     )
+    for ax in grid.values():
+        ax.set(yscale="log")
     for ax, _, run, wanted, line in _lines(runs, grid):
         rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
         points = sorted(
@@ -268,7 +270,6 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
         worst = [float(np.max([error for _, error in points[i : i + 8]])) for i in starts]
         ax.plot([points[i][0] for i in starts], worst, **{**line, "lw": 0.9})
     for ax in grid.values():
-        ax.set(yscale="log")
         # What should be 0 and is not (K = 1) leaves the panel at the top.
         ax.set_ylim(bottom=0.05, top=min(ax.get_ylim()[1], 1e4))
     legend(drawn, runs)
@@ -278,11 +279,11 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
 def time_against_k(runs: Sequence[Run]) -> Figure:
     """Median ns per element by K."""
     drawn, grid = panels(10, OPERATIONS, "K", "ns per element (median, batch of 2 MiB)")
+    for ax in grid.values():
+        ax.set(xscale="log", yscale="log")
     for ax, _, run, wanted, line in _lines(runs, grid):
         table = _cell(run.throughput, **wanted).sort_values("columns")
         ax.plot(table["columns"], table["ns_per_element"], marker="o", ms=3.5, **line)
-    for ax in grid.values():
-        ax.set(xscale="log", yscale="log")
     legend(drawn, runs)
     return drawn
 
