@@ -59,10 +59,18 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "all_figures", lambda shown: {"one.svg": b"<svg/>"})
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_one_run_is_drawn_beside_the_committed_reference(run_file: Path, tmp_path: Path) -> None:
     assert main(["report", str(run_file), "-o", str(tmp_path)]) == 0
     assert "reference" in (tmp_path / "tables.md").read_text()
-    assert (tmp_path / "runs.svg").exists()
+
+
+def test_two_runs_make_one_more_figure(run_file: Path) -> None:
+    two = [runs.load(run_file, label=label) for label in ("before", "after")]
+    assert {name for name in plots.all_figures(two) if name.startswith("runs")} == {
+        "runs.png",
+        "runs.svg",
+    }
 
 
 @pytest.mark.usefixtures("no_figures")
