@@ -164,6 +164,25 @@ def _masked(value: Callable[[Format], float]) -> Callable[[Format, Generator], B
     return build
 
 
+def _left_padded(format: Format, rng: Generator) -> Batches:
+    rows = rng.normal(scale=3.0, size=(6, 300))
+    rows[np.arange(300) < np.array([0, 1, 63, 64, 200, 299])[:, np.newaxis]] = -np.inf
+    return [rows, rows[:, ::-1]]
+
+
+def _confident_and_long(format: Format, rng: Generator) -> Batches:
+    gaps = -np.log(format.smallest_normal) * np.array([0.5, 0.9, 0.98, 1.0, 1.02, 1.05])
+    rows = np.repeat(-gaps[:, np.newaxis], 2000, axis=1) + rng.integers(-8, 8, (6, 2000)) / 16
+    rows[np.arange(6), np.arange(6)] = 0.0
+    return [rows]
+
+
+def _far_beyond_overflow(format: Format, rng: Generator) -> Batches:
+    tops = format.exp_overflow * np.linspace(1.2, 4.5, 67)
+    rows = np.stack([tops, tops - 0.5, tops - 3.0, tops - 7.0], axis=1)
+    return [rows, rows - 2 * tops[:, np.newaxis]]
+
+
 def _log_sum_exp_near_zero(format: Format, rng: Generator) -> Batches:
     lengths = (2, 3, 7, 100, 1000)
     nudges = np.array([-2, -1, 0, 1, 2]) * format.unit_roundoff
@@ -243,6 +262,12 @@ CASES: tuple[Case, ...] = (
         "mask -inf", "special", "causal mask, down to one finite logit", _masked(lambda f: -np.inf)
     ),
     Case(
+        "mask left",
+        "special",
+        "left padding: whole blocks of -inf before the first logit",
+        _left_padded,
+    ),
+    Case(
         "mask -1e9",
         "adversarial",
         "the mask of many attention layers; -inf when rounded to fp16",
@@ -261,6 +286,18 @@ CASES: tuple[Case, ...] = (
         "adversarial",
         "gap 10 to 40: log(sum) near 0 (scipy#19521, pytorch#113708, tensorflow#62400)",
         _confident,
+    ),
+    Case(
+        "confident and long",
+        "adversarial",
+        "2000 tails near the smallest normal number: each underflows, their sum does not",
+        _confident_and_long,
+    ),
+    Case(
+        "far beyond overflow",
+        "adversarial",
+        "1.2 to 4.5 times log(largest), and minus that: argument reductions end somewhere",
+        _far_beyond_overflow,
     ),
     Case("equal", "adversarial", "sums stall or overflow in fp16, K up to 65 536", _equal),
     Case(

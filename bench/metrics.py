@@ -59,7 +59,10 @@ def errors(got: FloatArray, exact: Exact, format: Format, width: int) -> Errors:
         ulp = np.where(np.isfinite(value) | special, ulp, np.where(matches, 0.0, np.inf))
         size = np.abs(exact.significand + exact.fraction)
         magnitude = np.minimum(np.ldexp(size, exact.exponent), LARGEST)
-        absolute = np.minimum(np.ldexp(ulp, exact.exponent), LARGEST)
+        # Where the error has more ulps than fp64 can count, the truth is nothing beside it.
+        beyond = np.abs(value - np.ldexp(exact.significand, exact.exponent))
+        absolute = np.where(distance < LARGEST, np.ldexp(ulp, exact.exponent), beyond)
+        absolute = np.minimum(absolute, LARGEST)
         relative = np.minimum(np.where(size > 0, ulp / size, 0.0), LARGEST)
     measured = np.isfinite(ulp) & ~special & np.isfinite(value)
     ordinary = ~special & (magnitude >= format.smallest_normal)

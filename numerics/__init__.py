@@ -27,6 +27,7 @@ from numerics.division_free import (
     division_free_log_sum_exp,
     division_free_softmax,
 )
+from numerics.facts import Bound
 from numerics.formats import FORMATS, FP16, FP32, FP64, Format, format_of
 from numerics.log1p import (
     log1p_cross_entropy,
@@ -69,6 +70,12 @@ from numerics.widened import (
 
 __version__ = "0.1.0"
 
+
+def _bounds(name: str) -> dict[str, Bound]:
+    """The bounds of a method, by operation: they are named as its functions are."""
+    return {operation: getattr(bounds, f"{name}_{operation}") for operation in OPERATIONS}
+
+
 _TABLE = (
     Method(
         name="naive",
@@ -78,12 +85,7 @@ _TABLE = (
         log_softmax=naive_log_softmax,
         log_sum_exp=naive_log_sum_exp,
         cross_entropy=naive_cross_entropy,
-        bounds={
-            "softmax": bounds.naive_softmax,
-            "log_softmax": bounds.naive_log_softmax,
-            "log_sum_exp": bounds.naive_log_sum_exp,
-            "cross_entropy": bounds.naive_cross_entropy,
-        },
+        bounds=_bounds("naive"),
         keeps_policy=False,
     ),
     Method(
@@ -94,42 +96,27 @@ _TABLE = (
         log_softmax=stable_log_softmax,
         log_sum_exp=stable_log_sum_exp,
         cross_entropy=stable_cross_entropy,
-        bounds={
-            "softmax": bounds.stable_softmax,
-            "log_softmax": bounds.stable_log_softmax,
-            "log_sum_exp": bounds.stable_log_sum_exp,
-            "cross_entropy": bounds.stable_cross_entropy,
-        },
+        bounds=_bounds("stable"),
     ),
     Method(
         name="log1p",
         summary="leave the largest term out of the sum, log1p",
-        source="Blanchard, Higham & Higham (2021), algorithm 4.1",
+        source="Blanchard, Higham & Higham (2021), with log1p",
         softmax=log1p_softmax,
         log_softmax=log1p_log_softmax,
         log_sum_exp=log1p_log_sum_exp,
         cross_entropy=log1p_cross_entropy,
-        bounds={
-            "softmax": bounds.log1p_softmax,
-            "log_softmax": bounds.log1p_log_softmax,
-            "log_sum_exp": bounds.log1p_log_sum_exp,
-            "cross_entropy": bounds.log1p_cross_entropy,
-        },
+        bounds=_bounds("log1p"),
     ),
     Method(
         name="division_free",
         summary="exp of the log-softmax",
-        source="Blanchard, Higham & Higham (2021), section 4",
+        source="Blanchard, Higham & Higham (2021), without division",
         softmax=division_free_softmax,
         log_softmax=division_free_log_softmax,
         log_sum_exp=division_free_log_sum_exp,
         cross_entropy=division_free_cross_entropy,
-        bounds={
-            "softmax": bounds.division_free_softmax,
-            "log_softmax": bounds.division_free_log_softmax,
-            "log_sum_exp": bounds.division_free_log_sum_exp,
-            "cross_entropy": bounds.division_free_cross_entropy,
-        },
+        bounds=_bounds("division_free"),
     ),
     Method(
         name="online",
@@ -139,12 +126,7 @@ _TABLE = (
         log_softmax=online_log_softmax,
         log_sum_exp=online_log_sum_exp,
         cross_entropy=online_cross_entropy,
-        bounds={
-            "softmax": bounds.online_softmax,
-            "log_softmax": bounds.online_log_softmax,
-            "log_sum_exp": bounds.online_log_sum_exp,
-            "cross_entropy": bounds.online_cross_entropy,
-        },
+        bounds=_bounds("online"),
     ),
     Method(
         name="two_pass",
@@ -154,27 +136,17 @@ _TABLE = (
         log_softmax=two_pass_log_softmax,
         log_sum_exp=two_pass_log_sum_exp,
         cross_entropy=two_pass_cross_entropy,
-        bounds={
-            "softmax": bounds.two_pass_softmax,
-            "log_softmax": bounds.two_pass_log_softmax,
-            "log_sum_exp": bounds.two_pass_log_sum_exp,
-            "cross_entropy": bounds.two_pass_cross_entropy,
-        },
+        bounds=_bounds("two_pass"),
     ),
     Method(
         name="base2",
         summary="powers of two, as on GPUs",
-        source="Dao et al. (2022), arXiv:2205.14135",
+        source="FlashAttention's kernels, scale_apply_exp2 in softmax.h",
         softmax=base2_softmax,
         log_softmax=base2_log_softmax,
         log_sum_exp=base2_log_sum_exp,
         cross_entropy=base2_cross_entropy,
-        bounds={
-            "softmax": bounds.base2_softmax,
-            "log_softmax": bounds.base2_log_softmax,
-            "log_sum_exp": bounds.base2_log_sum_exp,
-            "cross_entropy": bounds.base2_cross_entropy,
-        },
+        bounds=_bounds("base2"),
     ),
     Method(
         name="compensated",
@@ -184,12 +156,7 @@ _TABLE = (
         log_softmax=compensated_log_softmax,
         log_sum_exp=compensated_log_sum_exp,
         cross_entropy=compensated_cross_entropy,
-        bounds={
-            "softmax": bounds.compensated_softmax,
-            "log_softmax": bounds.compensated_log_softmax,
-            "log_sum_exp": bounds.compensated_log_sum_exp,
-            "cross_entropy": bounds.compensated_cross_entropy,
-        },
+        bounds=_bounds("compensated"),
     ),
     Method(
         name="widened",
@@ -199,12 +166,7 @@ _TABLE = (
         log_softmax=widened_log_softmax,
         log_sum_exp=widened_log_sum_exp,
         cross_entropy=widened_cross_entropy,
-        bounds={
-            "softmax": bounds.widened_softmax,
-            "log_softmax": bounds.widened_log_softmax,
-            "log_sum_exp": bounds.widened_log_sum_exp,
-            "cross_entropy": bounds.widened_cross_entropy,
-        },
+        bounds=_bounds("widened"),
         formats=("fp16", "fp32"),
     ),
 )

@@ -6,9 +6,10 @@
 Idea: hardware has exp2 and log2, not exp and log; the constant log2 e is often folded into the
 scale of attention scores, where it is free.
 When to use it: on such hardware. When not: anywhere else. The product rounds once more and the
-constant is rounded too, and both grow with m - x_i like the rounding of the shift itself.
+constant is rounded too, and both grow with m - x_i like the rounding of the shift itself. (GPU
+kernels compute x log2 e - m log2 e with one fused multiply-add, and round once; NumPy has none.)
 Bound: `bounds.base2_*`: as `stable`, with 3 (m - x_i) in place of m - x_i; derived there.
-Source: the practice of FlashAttention's kernels, Dao et al. (2022), arXiv:2205.14135.
+Source: `scale_apply_exp2` in FlashAttention's kernels (csrc/flash_attn/src/softmax.h).
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ ulp in fp32, is replaced by a reduction to |r| <= ln(2)/2 and a series whose lea
 r^2/2 are kept exactly; its logarithm, by one step of Newton's method on that exponential.
 When to use it: for the last ulp, in particular in fp64, where nothing wider exists. When not: where
 time counts; in fp32 and fp16 `widened` is as accurate and cheaper.
-Bound: `bounds.compensated_*`: about one unit of u, at any K and spread; derived there.
+Bound: `bounds.compensated_*`: about one unit of u, at any K and spread; derived there. Only
+log-sum-exp near 0, where m and log1p(r) cancel, has none but an absolute one.
 Sources: `numerics.eft`; Cody & Waite (1980) for the reduction; Ogita, Rump & Oishi (2005) for the
 sum. fp16 is computed in fp32: a pair of fp16 numbers reaches neither the sums nor the tails.
 """
@@ -83,14 +84,22 @@ def _row_sum(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def _exponentials(x: FloatArray, high: FloatArray, low: FloatArray) -> Any:
-    """Mantissa pairs and exponents of exp(x_i - m), and r as a pair."""
+    """Mantissa pairs and exponents of exp(x_i - m), and r as a pair.
+
+    r is added up relative to its own largest term, so that a sum of terms that would underflow
+    one by one loses nothing.
+    """
     lowest = LOWEST[format_of(x.dtype).name]
     a, b, n = _exp(np.maximum(high, x.dtype.type(lowest)), np.where(high < lowest, 0, low))
-    terms, terms_low = np.ldexp(a, n), np.ldexp(b, n)
     largest = x.argmax(axis=1, keepdims=True)
+    others = n.copy()
+    np.put_along_axis(others, largest, int(2 * lowest), axis=1)
+    top = others.max(axis=1, keepdims=True)
+    terms, terms_low = np.ldexp(a, n - top), np.ldexp(b, n - top)
     np.put_along_axis(terms, largest, 0, axis=1)
     np.put_along_axis(terms_low, largest, 0, axis=1)
-    return a, b, n, _row_sum(terms, terms_low)
+    total, total_low = _row_sum(terms, terms_low)
+    return a, b, n, (np.ldexp(total, top), np.ldexp(total_low, top))
 
 
 def _log1p(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -153,7 +162,7 @@ def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
     *_, others = _exponentials(x, high, low)
     column = labels[:, np.newaxis]
     high, low = (np.take_along_axis(part, column, axis=1) for part in (high, low))
-    return -_minus_log(high, low, _log1p(*others))[:, 0]
+    return 0 - _minus_log(high, low, _log1p(*others))[:, 0]  # not -0.0 where the loss is 0
 
 
 def compensated_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:

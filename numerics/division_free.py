@@ -43,7 +43,7 @@ def _log_softmax(x: FloatArray) -> FloatArray:
 
 @rows.guarded("cross_entropy")
 def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = -rows.at_label(_log_normalized(x), labels)
+    result: FloatArray = 0 - rows.at_label(_log_normalized(x), labels)  # not -0.0
     return result
 
 

@@ -8,7 +8,8 @@ overflow, so no shift is needed, and the rounding of x - m, which costs `stable`
 never made: x_i - n_i ln 2 is computed exactly but for its last bit (Cody & Waite). On the way out,
 powers of two multiply exactly.
 When to use it: for softmax with a wide spread; in compiled code also for speed, since one pass over
-memory is saved. When not: for log-softmax of confident rows, as with `stable`.
+memory is saved. When not: for log-softmax and cross-entropy near 0: of confident rows, as with
+`stable`, and of K = 1, where N ln 2 + log s is not exactly x.
 Bound: `bounds.two_pass_*`: as the unshifted formula, but without overflow, while |m| is below
 `REACH`; beyond, n ln 2 is not exact, and the row is shifted by m first, with the bound of `stable`.
 Source: Dukhan & Ablavatski (2020), arXiv:2001.04438. They find N in the pass that sums; NumPy has
@@ -70,7 +71,9 @@ def _log_of_total(x: FloatArray) -> FloatArray:
     total, largest = _total(mantissa, exponent)
     high, low = (total.dtype.type(part) for part in LN2[format_of(total.dtype).name])
     count = largest.astype(total.dtype)
-    result: FloatArray = shift + (count * high + (count * low + np.log(total)))
+    computed = shift + (count * high + (count * low + np.log(total)))
+    # log-sum-exp is never below the largest logit; rounding may say so, and log p > 0 then.
+    result: FloatArray = np.maximum(computed, row_max(x))
     return result
 
 

@@ -8,7 +8,8 @@ tails that overflow or underflow in the narrow one.
 When to use it: for fp16 and fp32 whenever time or memory allows: nothing simpler is as accurate.
 When not: for fp64, where there is no wider format that NumPy has everywhere: it raises TypeError;
 take `compensated`.
-Bound: `bounds.widened_*`: half an ulp, plus the bound of `log1p` in the wider format.
+Bound: `bounds.widened_*`: half an ulp, plus the bound of `log1p` in the wider format. That is an
+absolute one for log-sum-exp near 0, where m and log1p(r) cancel and more may be lost.
 Source: common practice ("fp32 accumulation"); the double rounding is accounted for in the bound.
 """
 

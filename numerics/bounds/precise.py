@@ -10,7 +10,7 @@ from numerics.bounds.shifted import (
     log1p_log_sum_exp,
     log1p_softmax,
 )
-from numerics.bounds.steps import final_rounding, relative, underflow
+from numerics.bounds.steps import final_rounding, relative
 from numerics.facts import Array, RowFacts
 from numerics.formats import FP16, FP32, FP64
 
@@ -29,9 +29,11 @@ for the terms left out: 0.06 u in all, over 0.7. Sums of pairs add depth^2 u^2.
 def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
     """Relative errors of 1 + r, and of log1p(r) with its Newton step: for small r relative to it.
 
-    The estimate's own error enters squared, and vanishes. Terms that underflow are lost.
+    The estimate's own error enters squared, and vanishes. r is added up relative to its largest
+    term; what underflows beside that, and the rounding of an r below the smallest normal number,
+    are within u * smallest_normal each.
     """
-    lost = underflow(rows, 1.0) / (1 + rows.others)
+    lost = 2 * rows.format.smallest_normal / (1 + rows.others)
     of_sum = PAIR + lost
     small = rows.others < 0.41
     of_log = np.where(small, 3 * PAIR * rows.log_sum, 3 * PAIR)

@@ -113,7 +113,8 @@ def _two_pass_sum(rows: RowFacts) -> Array:
 def _two_pass_log(rows: RowFacts) -> Array:
     """Error of shift + (N high + (N low + log s)) before the last addition.
 
-    |log s| is at most that of sum_j exp(x_j - m), and 0.4 for the mantissa of exp(m).
+    |log s| is at most that of sum_j exp(x_j - m), and 0.4 for the mantissa of exp(m). Beyond reach
+    N = 0, and what is added to log s is 0. Taking m where y comes out below it only helps.
     """
     elementary, unit = on_sums(rows.format)
     within = np.abs(rows.shift) <= REACH[rows.format.name]
@@ -122,8 +123,7 @@ def _two_pass_log(rows: RowFacts) -> Array:
     argument = _two_pass_sum(rows) / (1 - rows.format.unit_roundoff)
     log = rows.log_sum + 0.4
     inner = elementary.log * log + unit * (log + 3 * n_low)
-    outer = np.where(within, 0.0, unit * log)
-    return np.asarray(argument + inner + outer, dtype=np.float64)
+    return np.asarray(argument + inner, dtype=np.float64)
 
 
 def two_pass_softmax(rows: RowFacts) -> Array:
