@@ -223,7 +223,9 @@ def _claim(
     )
     claimed = np.isfinite(limit)
     measured = claimed & np.isfinite(error) & (limit > 0)
-    ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
+    ratio = np.minimum(ratio, metrics.LARGEST)
     at = int(ratio.argmax())
     broken = claimed & (error > limit)
     widths = np.concatenate(

@@ -72,7 +72,10 @@ def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
             for name, function in draw.items()
         }
         for operation in OPERATIONS:
-            figures[f"errors-{operation.replace('_', '-')}"] = heat_map(ends, operation)
+            for name in FORMATS:
+                figures[f"errors-{operation.replace('_', '-')}-{name}"] = heat_map(
+                    ends, operation, name
+                )
         for name, drawn in figures.items():
             for kind, content in rendered(drawn, f"runs {source(runs)}").items():
                 files[f"{name}.{kind}"] = content
@@ -138,37 +141,42 @@ def headline(runs: Sequence[Run]) -> Figure:
     return drawn
 
 
-def heat_map(runs: Sequence[Run], operation: str) -> Figure:
-    """Largest ulp error by case and subject; red where outputs failed."""
-    names = subjects(runs)
-    cases = list(dict.fromkeys(case for run in runs for case in run.accuracy["case"]))
-    columns = [(run, format_name) for run in runs for format_name in FORMATS]
-    width = 2.6 + 0.46 * len(names) * len(columns)
-    drawn = Figure(figsize=(width, 1.9 + 0.25 * len(cases)), layout="constrained")
-    axes = drawn.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:
+    """Largest ulp error by case and subject, a panel for each run; red where outputs failed."""
+    tables = [_cell(run.accuracy, operation=operation, format=format_name) for run in runs]
+    names = [s for s in subjects(runs) if any((table["subject"] == s).any() for table in tables)]
+    cases = list(dict.fromkeys(case for table in tables for case in table["case"]))
+    width = 2.8 + 0.62 * max(len(names), 1) * len(runs)
+    drawn = Figure(figsize=(width, 1.9 + 0.22 * len(cases)), layout="constrained")
+    axes = drawn.subplots(1, len(runs), sharey=True, squeeze=False)[0]
     norm = LogNorm(0.25, 1e8)
-    for ax, (run, format_name) in zip(axes, columns, strict=True):
-        table = _cell(run.accuracy, operation=operation, format=format_name)
-        cells = np.ones((len(cases), len(names), 3))
-        for _, row in table.iterrows():
-            x, y = names.index(row["subject"]), cases.index(row["case"])
-            cells[y, x], text, ink = _heat_cell(row, norm)
-            ax.text(x, y, text, size=6, ha="center", va="center", color=ink, in_layout=False)
-        ax.imshow(cells, aspect="auto", interpolation="none")
-        ax.hlines(np.arange(1, len(cases)) - 0.5, -0.5, len(names) - 0.5, color="white", lw=1.2)
-        ax.vlines(np.arange(1, len(names)) - 0.5, -0.5, len(cases) - 0.5, color="white", lw=1.2)
-        title = format_name if len(runs) == 1 else f"{format_name}\n{run.label}"
-        ax.set_title(title, loc="center")
-        ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(len(cases)), cases)
-        ax.grid(visible=False)
-        ax.tick_params(length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-    drawn.suptitle(f"Largest ulp error, {TITLES[operation]}", weight="bold")
-    bar = drawn.colorbar(mpl.cm.ScalarMappable(norm, ERRORS), ax=axes, shrink=0.4, pad=0.01)
-    bar.set_label("ulp; *: results lost to 0; red: NaN, infinity, or a special value missed")
+    for ax, run, table in zip(axes, runs, tables, strict=True):
+        _heat_panel(ax, table, names, cases, norm)
+        ax.set_title("" if len(runs) == 1 else run.label, loc="center")
+    drawn.suptitle(f"Largest ulp error, {TITLES[operation]}, {format_name}", weight="bold")
+    bar = drawn.colorbar(mpl.cm.ScalarMappable(norm, ERRORS), ax=axes, shrink=0.5, pad=0.01)
+    bar.set_label("ulp; *: results lost to 0\nred: NaN, infinity, or a special value missed")
     return drawn
+
+
+def _heat_panel(
+    ax: Axes, table: pd.DataFrame, names: list[str], cases: list[str], norm: LogNorm
+) -> None:
+    cells = np.ones((len(cases), len(names), 3))
+    for _, row in table.iterrows():
+        x, y = names.index(row["subject"]), cases.index(row["case"])
+        cells[y, x], text, ink = _heat_cell(row, norm)
+        ax.text(x, y, text, size=7, ha="center", va="center", color=ink, in_layout=False)
+    if cells.size:
+        ax.imshow(cells, aspect="auto", interpolation="none")
+    ax.hlines(np.arange(1, len(cases)) - 0.5, -0.5, len(names) - 0.5, color="white", lw=1.2)
+    ax.vlines(np.arange(1, len(names)) - 0.5, -0.5, len(cases) - 0.5, color="white", lw=1.2)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(cases)), cases)
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
 
 
 def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
@@ -187,9 +195,8 @@ def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
 def bounds(runs: Sequence[Run]) -> Figure:
     """Measured error against its bound, both in ulp: the theorem holds below the diagonal."""
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
-    names = subjects(runs)
-    claims = runs[-1].accuracy["claim_bound_ulp"]
-    limits = (0.05, 10 * float(min(max(claims.max(), 1e2), 1e19)))
+    names, table = subjects(runs), runs[-1].accuracy
+    limits = (0.05, 10 * float(min(max(table["claim_bound_ulp"].max(), 1e2), 1e19)))
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
         ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))
@@ -198,38 +205,28 @@ def bounds(runs: Sequence[Run]) -> Figure:
         ax.fill_between(limits, limits, limits[1], color="#F3DEDE", lw=0)
         for format_name, marker in FORMAT_MARKERS.items():
             for subject in names:
-                points = _cell(
-                    runs[-1].accuracy, operation=operation, format=format_name, subject=subject
-                )
-                points = points[points["claim_claimed"] > 0].copy()
-                # Beyond the axes means on their edge.
-                points["claim_ulp"] = points["claim_ulp"].clip(1e-3, limits[1])
-                points["claim_bound_ulp"] = points["claim_bound_ulp"].clip(*limits)
-                # Points closer than a twentieth of a decade lie on top of each other.
-                places: pd.DataFrame = points[["claim_bound_ulp", "claim_ulp"]].map(math.log10)
-                points = points[~(20 * places).round().duplicated()]
-                ax.plot(
-                    points["claim_bound_ulp"],
-                    points["claim_ulp"],
-                    ls="",
-                    marker=marker,
-                    ms=4.5,
-                    mfc="none",
-                    mew=0.9,
-                    color=colour(subject, names),
-                )
+                wanted = {"operation": operation, "format": format_name, "subject": subject}
+                points = _claims(_cell(table, **wanted), limits)
+                style: Any = {"marker": marker, "ms": 4.5, "mfc": "none", "mew": 0.9}
+                ax.plot(*points, ls="", color=colour(subject, names), **style)
     axes["softmax"].text(
         0.2, limits[1] / 1e4, "above the bound: none may be here", size=8, color="#8A3A3A"
     )
     drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
-    drawn.supylabel("measured error there, in ulp", size=10)
-    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
-    handles += [
-        Line2D([], [], color="#555555", marker=m, mfc="none", ls="", label=name)
-        for name, m in FORMAT_MARKERS.items()
-    ]
-    drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
+    drawn.supylabel("measured error there, in ulp (0, and beyond the axes: on the edge)", size=10)
+    legend(drawn, runs[-1:], meaning=[(n, m, "none") for n, m in FORMAT_MARKERS.items()])
     return drawn
+
+
+def _claims(records: pd.DataFrame, limits: tuple[float, float]) -> tuple[Any, Any]:
+    """Bounds and errors of records that claim something; beyond the axes means on their edge."""
+    records = records[records["claim_claimed"] > 0]
+    bound = records["claim_bound_ulp"].clip(*limits)
+    error = records["claim_ulp"].clip(1e-3, limits[1])
+    # Points closer than a twentieth of a decade lie on top of each other.
+    places = np.round(20 * np.log10(np.stack([bound, error], axis=1)))
+    _, kept = np.unique(places, axis=0, return_index=True)
+    return bound.iloc[kept], error.iloc[kept]
 
 
 def survival(runs: Sequence[Run]) -> Figure:

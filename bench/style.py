@@ -6,6 +6,7 @@ Colour means subject, and is the same in all figures. Knows no figure.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,17 @@ PALETTE: tuple[str, ...] = (
     "#CC79A7",
     "#E69F00",
     "#56B4E9",
-    "#332288",
+    "#8C6D31",
     "#000000",
+    "#6A3D9A",
+    "#44AA99",
+    "#999933",
+    "#882255",
+    "#DDCC77",
+    "#117733",
+    "#88CCEE",
+    "#661100",
 )
-PALETTE += ("#AA4499", "#44AA99", "#999933", "#882255", "#DDCC77", "#117733", "#88CCEE", "#661100")
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
 RUN_MARKERS = "osD^vP*X"
@@ -94,7 +102,8 @@ def legend(
         Line2D([], [], color="#555555", marker=marker, mfc=face, ls="", label=label)
         for label, marker, face in meaning
     ]
-    drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
+    columns = len(handles) if len(handles) < 8 else math.ceil(len(handles) / 2)
+    drawn.legend(handles=handles, loc="outside upper right", ncols=columns)
 
 
 def panels(

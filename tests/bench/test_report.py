@@ -11,13 +11,15 @@ import pytest
 
 from bench import plots, report, runs, tables
 from bench.__main__ import main
+from numerics import FORMATS, OPERATIONS
 from tests.bench.test_runs import run_content
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 FIGURES = {"errors-against-bounds", "survival", "error-against-k", "error-against-time"}
-FIGURES |= {"time-against-k", "errors-softmax", "errors-log-softmax", "errors-log-sum-exp"}
-FIGURES |= {"errors-cross-entropy"}
+FIGURES |= {"time-against-k"} | {
+    f"errors-{operation.replace('_', '-')}-{name}" for operation in OPERATIONS for name in FORMATS
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerics import FORMATS, Format, compensated, two_pass
+from numerics import FORMATS, Format, base2, compensated, two_pass
 from numerics.bounds import PAIR
 from numerics.eft import fast_two_sum, split, two_prod, two_sum
 from tests.strategies import formats
@@ -86,3 +86,13 @@ def test_exponential_pairs_are_as_close_as_the_bound_says(name: str) -> None:
             exact = mpmath.exp(mpmath.mpf(float(high[0, i])) + float(low[0, i]))
             got = (mpmath.mpf(float(a[0, i])) + float(b[0, i])) * mpmath.mpf(2) ** int(n[0, i])
             assert abs(got - exact) <= PAIR * format.unit_roundoff * exact
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_constants_of_base2_are_rounded_once(name: str) -> None:
+    dtype = FORMATS[name].dtype
+    one, two = np.ones(1, dtype), np.full(1, 2, dtype)
+    with mpmath.workprec(100):
+        log2_e, ln_2 = float(1 / mpmath.ln2), float(mpmath.ln2)
+    assert base2._exp(one) == np.exp2(dtype.type(log2_e))
+    assert base2._log(two) == dtype.type(ln_2)
