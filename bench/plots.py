@@ -132,10 +132,8 @@ def headline(runs: Sequence[Run]) -> Figure:
             ax.plot(time, 0.97, marker="x", mew=2, color=line["color"], transform=top)
     for ax in grid.values():
         ax.margins(x=0.25, y=0.12)
-        left = ax.get_yaxis_transform()
-        ax.text(
-            0.01, 0.5, " correctly rounded", size=7, color="#666666", va="bottom", transform=left
-        )
+        at: Any = {"ha": "right", "va": "top", "transform": ax.get_yaxis_transform()}
+        ax.text(0.99, 0.5, "correctly rounded", size=7, color="#666666", **at)
     meaning = (("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None))
     legend(drawn, runs, markers=True, meaning=meaning)
     return drawn
@@ -223,8 +221,8 @@ def _claims(records: pd.DataFrame, limits: tuple[float, float]) -> tuple[Any, An
     records = records[records["claim_claimed"] > 0]
     bound = records["claim_bound_ulp"].clip(*limits)
     error = records["claim_ulp"].clip(1e-3, limits[1])
-    # Points closer than a twentieth of a decade lie on top of each other.
-    places = np.round(20 * np.log10(np.stack([bound, error], axis=1)))
+    # Points closer than a tenth of a decade lie on top of each other.
+    places = np.round(10 * np.log10(np.stack([bound, error], axis=1)))
     _, kept = np.unique(places, axis=0, return_index=True)
     return bound.iloc[kept], error.iloc[kept]
 
@@ -244,7 +242,7 @@ def survival(runs: Sequence[Run]) -> Figure:
             if isinstance(row, list):
                 counts[: len(row)] += row
         share = np.where(counts > 0, counts / max(table["elements"].sum(), 1), np.nan)
-        ax.plot(SURVIVAL_THRESHOLDS, share, marker=".", ms=3, **line)
+        ax.plot(SURVIVAL_THRESHOLDS, share, **line)
     legend(drawn, runs)
     return drawn
 

@@ -110,11 +110,11 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
 
     parts = [getattr(run, name).assign(run=run.label) for run in shown]
     table = pd.concat([part for part in parts if len(part)] or parts)
-    # To read and to plot: six digits. All digits, checksums and witnesses are in the run file.
+    # To read and to plot: four digits. All digits, checksums and witnesses are in the run file.
     hidden = ["survival", "max_ulp_by_width", "worst", "flags", "input_sha256", "output_sha256"]
     table = table.drop(columns=hidden, errors="ignore")
     columns = ["run", *table.columns.drop("run")]
-    text: str = table[columns].to_csv(index=False, float_format="%.6g")
+    text: str = table[columns].to_csv(index=False, float_format="%.4g")
     return text.encode()
 
 
