@@ -29,7 +29,7 @@ COLUMNS = {
     "full": (5, 10, 64, 600, 4096, 50_257),
 }
 """Lengths of a row at which throughput is measured."""
-TIMING = {"quick": (0.02, 3), "normal": (0.06, 3), "full": (0.5, 10)}
+TIMING = {"quick": (0.01, 2), "normal": (0.06, 3), "full": (0.5, 10)}
 """Seconds and least number of rounds for each benchmark."""
 
 
