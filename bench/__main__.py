@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench import compare, report, runs
@@ -77,8 +77,16 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     committed = ROOT / "results"
-    for line in report.write(options.files, options.output, committed, options.alone):
-        print(line)
+    lines = report.write(options.files, options.output, committed, options.alone, _progress)
+    print("\n".join(lines))
+
+
+def _progress(figures: Iterable[tuple[str, bytes]], count: int) -> Iterable[tuple[str, bytes]]:
+    """Show on standard error how many figures are drawn."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(figures, "drawing", total=count, console=Console(stderr=True), transient=True)
 
 
 if __name__ == "__main__":

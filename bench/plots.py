@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -50,36 +51,35 @@ def source(runs: Sequence[Run]) -> str:
     return hashlib.sha256("".join(run.sha256 for run in runs).encode()).hexdigest()
 
 
-def all_figures(runs: Sequence[Run]) -> dict[str, bytes]:
-    """File name -> content of every figure that the runs can fill."""
-    draw: dict[str, Callable[[Sequence[Run]], Figure]] = {
-        "errors-against-bounds": bounds,
-        "survival": survival,
-        "error-against-k": error_against_k,
-    }
-    if all(len(run.throughput) for run in runs):
-        draw["error-against-time"] = headline
-        draw["time-against-k"] = time_against_k
-    if len(runs) > 1:
-        draw["runs"] = across_runs
-    files: dict[str, bytes] = {}
+def all_figures(runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
+    """File name and content of every figure that the runs can fill, one by one."""
     runs = shared(runs) if len(runs) > 1 else runs
+    for name, draw in figures(runs).items():
+        with mpl.rc_context(STYLE):
+            content = rendered(draw(), f"runs {source(runs)}")
+        for kind, data in content.items():
+            yield f"{name}.{kind}", data
+
+
+def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
+    """How to draw every figure that the runs can fill, by name."""
     # More than two runs do not fit into a panel: their ends do, and `runs` shows them all.
     ends = list(runs) if len(runs) < 3 else [runs[0], runs[-1]]
-    with mpl.rc_context(STYLE):
-        figures = {
-            name: function(runs if function is across_runs else ends)
-            for name, function in draw.items()
-        }
-        for operation in OPERATIONS:
-            for name in FORMATS:
-                figures[f"errors-{operation.replace('_', '-')}-{name}"] = heat_map(
-                    ends, operation, name
-                )
-        for name, drawn in figures.items():
-            for kind, content in rendered(drawn, f"runs {source(runs)}").items():
-                files[f"{name}.{kind}"] = content
-    return files
+    draw: dict[str, Callable[[], Figure]] = {
+        "errors-against-bounds": partial(bounds, ends),
+        "survival": partial(survival, ends),
+        "error-against-k": partial(error_against_k, ends),
+    }
+    if all(len(run.throughput) for run in runs):
+        draw["error-against-time"] = partial(headline, ends)
+        draw["time-against-k"] = partial(time_against_k, ends)
+    if len(runs) > 1:
+        draw["runs"] = partial(across_runs, runs)
+    for operation in OPERATIONS:
+        for name in FORMATS:
+            figure_name = f"errors-{operation.replace('_', '-')}-{name}"
+            draw[figure_name] = partial(heat_map, ends, operation, name)
+    return draw
 
 
 def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:

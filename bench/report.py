@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from bench import runs
 from bench.files import replace_between_markers, write_all
@@ -21,13 +22,20 @@ REFERENCE = Path("runs") / "reference.json.xz"
 SUFFIXES = (".json", ".json.gz", ".json.xz")
 
 
-def write(files: Sequence[Path], output: Path, committed: Path, alone: bool) -> list[str]:
+Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
+"""Passes figures on as they are drawn, and may show how many of how many there are."""
+
+
+def write(
+    files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
+) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
     from bench import plots, tables
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
-    made: dict[str, bytes] = dict(plots.all_figures(shown))
+    count = 2 * len(plots.figures(shown))  # png and svg
+    made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
     made["accuracy.csv"] = csv_table(shown, "accuracy")
     made["throughput.csv"] = csv_table(shown, "throughput")
     made["tables.md"] = tables.page(shown).encode()

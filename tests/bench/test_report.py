@@ -51,14 +51,14 @@ def test_a_report_has_tables_and_pictures(run_file: Path, reported: Path) -> Non
 
 
 def test_the_same_run_makes_the_same_pictures(run_file: Path, reported: Path) -> None:
-    for name, content in plots.all_figures([runs.load(run_file)]).items():
+    for name, content in plots.all_figures([runs.load(run_file)]):
         assert (reported / name).read_bytes() == content, name
 
 
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what is around the figures."""
-    monkeypatch.setattr(plots, "all_figures", lambda shown: {"one.svg": b"<svg/>"})
+    monkeypatch.setattr(plots, "all_figures", lambda shown: iter([("one.svg", b"<svg/>")]))
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -69,7 +69,7 @@ def test_one_run_is_drawn_beside_the_committed_reference(run_file: Path, tmp_pat
 
 def test_two_runs_make_one_more_figure(run_file: Path) -> None:
     two = [runs.load(run_file, label=label) for label in ("before", "after")]
-    assert {name for name in plots.all_figures(two) if name.startswith("runs")} == {
+    assert {name for name, _ in plots.all_figures(two) if name.startswith("runs")} == {
         "runs.png",
         "runs.svg",
     }
