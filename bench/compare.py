@@ -23,7 +23,6 @@ from bench.cases import CASES, LAB_LABEL, SEED, Case, checksum
 from bench.files import replace_between_markers, write_all
 from numerics import FORMATS, METHODS, Format, Method
 
-ROOT = Path(__file__).parent.parent
 PREDICTIONS = Path(__file__).with_name("predictions.toml")
 LAB_METHODS = ("naive", "stable")
 FIGURES = ("naive_nan", "stable_nan", "cross_entropy")

@@ -11,6 +11,25 @@ from numerics.bounds.steps import final_rounding, log_of, quotient, relative, su
 from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums
 from numerics.online import BLOCK
 
+# --- What stable, online and base2 do with a shift and the logarithm of a sum ---------------------
+
+
+def _log_sum_exp(rows: RowFacts, log: Array) -> Array:
+    """m + log s, from the error of log s."""
+    return final_rounding(rows.log_sum_exp, log, rows.format)[:, 0]
+
+
+def _log_softmax(rows: RowFacts, log: Array) -> Array:
+    """(x_i - m) - log s: the shift is rounded too."""
+    return final_rounding(rows.surprise, rows.gap + log, rows.format)
+
+
+def _cross_entropy(rows: RowFacts, log: Array) -> Array:
+    """(m + log s) - x_y."""
+    before = _log_sum_exp(rows, log)
+    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+
+
 # --- stable -------------------------------------------------------------------------------------
 
 
@@ -45,7 +64,7 @@ def stable_log_sum_exp(rows: RowFacts) -> Array:
     The relative bound of Blanchard, Higham & Higham (2021) divides this by |y|; near y = 0 only
     the absolute one says anything.
     """
-    return final_rounding(rows.log_sum_exp, _stable_log(rows), rows.format)[:, 0]
+    return _log_sum_exp(rows, _stable_log(rows))
 
 
 def stable_log_softmax(rows: RowFacts) -> Array:
@@ -53,13 +72,12 @@ def stable_log_softmax(rows: RowFacts) -> Array:
 
     Absolute: of a result far below 1 it may leave no digit, and on confident rows it does.
     """
-    return final_rounding(rows.surprise, rows.gap + _stable_log(rows), rows.format)
+    return _log_softmax(rows, _stable_log(rows))
 
 
 def stable_cross_entropy(rows: RowFacts) -> Array:
     """log_sum_exp(x) - x_y: the error of log_sum_exp, and the last subtraction."""
-    before = stable_log_sum_exp(rows)
-    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+    return _cross_entropy(rows, _stable_log(rows))
 
 
 # --- log1p --------------------------------------------------------------------------------------
@@ -173,18 +191,17 @@ def online_softmax(rows: RowFacts) -> Array:
 
 def online_log_sum_exp(rows: RowFacts) -> Array:
     """m + log s."""
-    return final_rounding(rows.log_sum_exp, _online_log(rows), rows.format)[:, 0]
+    return _log_sum_exp(rows, _online_log(rows))
 
 
 def online_log_softmax(rows: RowFacts) -> Array:
     """(x_i - m) - log s."""
-    return final_rounding(rows.surprise, rows.gap + _online_log(rows), rows.format)
+    return _log_softmax(rows, _online_log(rows))
 
 
 def online_cross_entropy(rows: RowFacts) -> Array:
     """(m + log s) - x_y."""
-    before = online_log_sum_exp(rows)
-    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+    return _cross_entropy(rows, _online_log(rows))
 
 
 # --- base2 --------------------------------------------------------------------------------------
@@ -216,15 +233,14 @@ def base2_softmax(rows: RowFacts) -> Array:
 
 def base2_log_sum_exp(rows: RowFacts) -> Array:
     """m + log2(s) ln 2."""
-    return final_rounding(rows.log_sum_exp, _base2_log(rows), rows.format)[:, 0]
+    return _log_sum_exp(rows, _base2_log(rows))
 
 
 def base2_log_softmax(rows: RowFacts) -> Array:
     """(x_i - m) - log2(s) ln 2; here the shift is rounded once, as in `stable`."""
-    return final_rounding(rows.surprise, rows.gap + _base2_log(rows), rows.format)
+    return _log_softmax(rows, _base2_log(rows))
 
 
 def base2_cross_entropy(rows: RowFacts) -> Array:
     """(m + log2(s) ln 2) - x_y."""
-    before = base2_log_sum_exp(rows)
-    return final_rounding(rows.at_label(rows.surprise), before, rows.format)
+    return _cross_entropy(rows, _base2_log(rows))
