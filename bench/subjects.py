@@ -32,7 +32,8 @@ class Subject:
 def of_method(method: Method) -> Subject:
     """One of our own methods as a subject."""
     functions = {operation: getattr(method, operation) for operation in OPERATIONS}
-    return Subject(method.name, functions, method.formats, method.bounds, method.keeps_policy)
+    claims = {**method.bounds, **method.promises}
+    return Subject(method.name, functions, method.formats, claims, method.keeps_policy)
 
 
 SUBJECTS: dict[str, Subject] = {name: of_method(method) for name, method in METHODS.items()}

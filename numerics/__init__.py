@@ -28,6 +28,12 @@ from numerics.division_free import (
     division_free_softmax,
 )
 from numerics.facts import Bound
+from numerics.fast import (
+    fast_cross_entropy,
+    fast_log_softmax,
+    fast_log_sum_exp,
+    fast_softmax,
+)
 from numerics.formats import FORMATS, FP16, FP32, FP64, Format, format_of
 from numerics.log1p import (
     log1p_cross_entropy,
@@ -169,6 +175,17 @@ _TABLE = (
         bounds=_bounds("widened"),
         formats=("fp16", "fp32"),
     ),
+    Method(
+        name="fast",
+        summary="blocks in the cache, shift only where needed",
+        source="Blanchard, Higham & Higham (2021), unshifted; layout by measurement",
+        softmax=fast_softmax,
+        log_softmax=fast_log_softmax,
+        log_sum_exp=fast_log_sum_exp,
+        cross_entropy=fast_cross_entropy,
+        bounds=_bounds("fast"),
+        promises={"softmax": bounds.fast_softmax_promise},
+    ),
 )
 
 METHODS: dict[str, Method] = {method.name: method for method in _TABLE}
@@ -195,6 +212,10 @@ __all__ = [
     "division_free_log_softmax",
     "division_free_log_sum_exp",
     "division_free_softmax",
+    "fast_cross_entropy",
+    "fast_log_softmax",
+    "fast_log_sum_exp",
+    "fast_softmax",
     "format_of",
     "log1p_cross_entropy",
     "log1p_log_softmax",

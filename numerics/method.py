@@ -17,8 +17,9 @@ class Method:
     """Name, one-line summary, the four operations, their error bounds, and the source.
 
     `formats` names the formats that the method offers; any other raises TypeError. `bounds` maps
-    each operation to a function of `numerics.bounds`. `keeps_policy`: special rows as published,
-    and no floating-point warning.
+    each operation to a function of `numerics.bounds`, a theorem; `promises` to a smaller one, a
+    recorded figure that the harness holds the method to. `keeps_policy`: special rows as
+    published, and no floating-point warning.
     """
 
     name: str
@@ -29,5 +30,6 @@ class Method:
     log_sum_exp: Callable[..., Any]
     cross_entropy: Callable[..., Any]
     bounds: dict[str, Bound]
+    promises: dict[str, Bound] = field(default_factory=dict)
     formats: tuple[str, ...] = field(default=tuple(FORMATS))
     keeps_policy: bool = True

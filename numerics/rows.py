@@ -126,11 +126,9 @@ def elementwise(
     kernel: Kernel, x: npt.ArrayLike, axis: Axis, offered: Sequence[Format] = ALL
 ) -> FloatArray:
     """Apply a kernel (rows, K) -> (rows, K) over `axis`: softmax and log-softmax."""
-    array = _as_floating(x, offered)
-    axes = _normalized_axes(axis, array.ndim)
-    out = kernel(_rows(array, axes))
-    moved = out.reshape(_batch_shape(array, axes) + tuple(array.shape[a] for a in axes))
-    return np.moveaxis(moved, range(array.ndim - len(axes), array.ndim), axes)
+    array = as_floating(x, offered)
+    axes = normalized_axes(axis, array.ndim)
+    return rows_back(kernel(_rows(array, axes)), axes, array.shape)
 
 
 def reduction(
@@ -144,10 +142,9 @@ def reduction(
 
     As NumPy's reductions, returns a scalar when no axis is left.
     """
-    array = _as_floating(x, offered)
-    axes = _normalized_axes(axis, array.ndim)
-    shape = _batch_shape(array, axes)
-    out = kernel(_rows(array, axes)).reshape(shape)
+    array = as_floating(x, offered)
+    axes = normalized_axes(axis, array.ndim)
+    out = kernel(_rows(array, axes)).reshape(batch_shape(array.shape, axes))
     return np.expand_dims(out, axes) if keepdims else out[()]
 
 
@@ -159,17 +156,16 @@ def labelled(
     offered: Sequence[Format] = ALL,
 ) -> Any:
     """Apply a kernel ((rows, K), labels) -> (rows,) over `axis`: cross-entropy."""
-    array = _as_floating(x, offered)
-    if axis is None or isinstance(axis, Sequence):
-        raise TypeError(f"axis of cross-entropy must be one int, not {axis!r}")
-    axes = _normalized_axes(axis, array.ndim)
-    shape = _batch_shape(array, axes)
+    array = as_floating(x, offered)
+    axes = normalized_axes(only(axis), array.ndim)
+    shape = batch_shape(array.shape, axes)
     rows = _rows(array, axes)
-    out = kernel(rows, _checked_labels(y, shape, rows.shape[1]))
+    out = kernel(rows, checked_labels(y, shape, rows.shape[1]).reshape(-1))
     return out.reshape(shape)[()]
 
 
-def _as_floating(x: npt.ArrayLike, offered: Sequence[Format]) -> FloatArray:
+def as_floating(x: npt.ArrayLike, offered: Sequence[Format] = ALL) -> FloatArray:
+    """An array of one of the formats offered, native; integers and booleans become fp64."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
     array = np.asarray(x)
@@ -180,7 +176,15 @@ def _as_floating(x: npt.ArrayLike, offered: Sequence[Format]) -> FloatArray:
     return array.astype(format.dtype, copy=False)
 
 
-def _normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def only(axis: int) -> int:
+    """The axis of an operation that takes one int."""
+    if axis is None or isinstance(axis, Sequence):
+        raise TypeError(f"axis of cross-entropy must be one int, not {axis!r}")
+    return axis
+
+
+def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Axes as sorted numbers from 0, checked."""
     if axis is None:
         return tuple(range(ndim))
     wanted = axis if isinstance(axis, Sequence) else (axis,)
@@ -194,21 +198,38 @@ def _normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(axes))
 
 
-def _batch_shape(array: FloatArray, axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for a, n in enumerate(array.shape) if a not in axes)
+def batch_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """What is left of a shape without the axes of a row."""
+    return tuple(n for a, n in enumerate(shape) if a not in axes)
 
 
-def _rows(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+def rows_last(array: npt.NDArray[Any], axes: tuple[int, ...]) -> npt.NDArray[Any]:
+    """The batch shape and K: a view where the strides allow it, ValueError when K = 0."""
     for a in axes:
         if array.shape[a] == 0:
             raise ValueError(f"axis {a} has length 0 in shape {array.shape}: a row needs an entry")
+    if axes == (array.ndim - 1,):
+        return array
     length = math.prod(array.shape[a] for a in axes)
-    batch = math.prod(_batch_shape(array, axes))
     moved = np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
-    return np.ascontiguousarray(moved.reshape(batch, length))
+    return moved.reshape((*batch_shape(array.shape, axes), length))
 
 
-def _checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Labels:
+def rows_back(
+    rows: npt.NDArray[Any], axes: tuple[int, ...], shape: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    """The inverse of `rows_last`: rows in an array of `shape`."""
+    moved = rows.reshape(batch_shape(shape, axes) + tuple(shape[a] for a in axes))
+    return np.moveaxis(moved, range(len(shape) - len(axes), len(shape)), axes)
+
+
+def _rows(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+    last = rows_last(array, axes)
+    return np.ascontiguousarray(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
+
+
+def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Labels:
+    """Labels of the batch shape, each from 0 to K - 1."""
     if isinstance(y, np.ma.MaskedArray):
         raise TypeError("masked labels are not supported: leave the rows out instead")
     labels = np.asarray(y)
@@ -219,11 +240,11 @@ def _checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> La
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"labels must be integers, not dtype {labels.dtype}")
     try:
-        labels = np.broadcast_to(labels, shape).reshape(-1)
+        labels = np.broadcast_to(labels, shape)
     except ValueError:
         message = f"labels of shape {labels.shape} do not broadcast to the batch shape {shape}"
         raise ValueError(message) from None
-    outside = (labels < 0) | (labels >= length)
-    if outside.any():
+    if labels.size and not (labels.min() >= 0 and labels.max() < length):
+        outside = (labels < 0) | (labels >= length)
         raise IndexError(f"label {labels[outside][0]} is outside 0 .. K-1 for K = {length}")
-    return labels.astype(np.intp)
+    return labels.astype(np.intp, copy=False)

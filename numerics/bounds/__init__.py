@@ -24,6 +24,14 @@ So for example `stable_softmax` has the published n + 2 + 2R, R = max - min, as 
 exp errs by u and the sum is sequential.
 """
 
+from numerics.bounds.fast import (
+    PROMISED_ULP,
+    fast_cross_entropy,
+    fast_log_softmax,
+    fast_log_sum_exp,
+    fast_softmax,
+    fast_softmax_promise,
+)
 from numerics.bounds.precise import (
     PAIR,
     compensated_cross_entropy,
@@ -70,6 +78,7 @@ from numerics.bounds.unshifted import (
 
 __all__ = [
     "PAIR",
+    "PROMISED_ULP",
     "base2_cross_entropy",
     "base2_log_softmax",
     "base2_log_sum_exp",
@@ -82,6 +91,11 @@ __all__ = [
     "division_free_log_softmax",
     "division_free_log_sum_exp",
     "division_free_softmax",
+    "fast_cross_entropy",
+    "fast_log_softmax",
+    "fast_log_sum_exp",
+    "fast_softmax",
+    "fast_softmax_promise",
     "log1p_cross_entropy",
     "log1p_log_softmax",
     "log1p_log_sum_exp",

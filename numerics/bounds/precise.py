@@ -44,7 +44,7 @@ def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
 def compensated_softmax(rows: RowFacts) -> Array:
     """a / (1 + r) 2^n: two pairs, the remainder of the quotient, and one rounding."""
     if rows.format == FP16:
-        return _rounded_once(rows.softmax, compensated_softmax(_widen(rows)), rows)
+        return rounded_once(rows.softmax, compensated_softmax(widen(rows)), rows)
     roundings = 1 + 2 * PAIR + _in_pairs(rows)[0]
     floor = 2 * rows.format.smallest_normal
     return relative(rows.softmax, roundings, rows.format) + floor
@@ -53,7 +53,7 @@ def compensated_softmax(rows: RowFacts) -> Array:
 def compensated_log_softmax(rows: RowFacts) -> Array:
     """(x_i - m) - log1p(r): exact, a pair, and one rounding."""
     if rows.format == FP16:
-        return _rounded_once(rows.surprise, compensated_log_softmax(_widen(rows)), rows)
+        return rounded_once(rows.surprise, compensated_log_softmax(widen(rows)), rows)
     return final_rounding(rows.surprise, _in_pairs(rows)[1], rows.format)
 
 
@@ -61,7 +61,7 @@ def compensated_log_sum_exp(rows: RowFacts) -> Array:
     """m + log1p(r): exact, a pair, and one rounding."""
     if rows.format == FP16:
         exact = rows.log_sum_exp[:, 0]
-        return _rounded_once(exact, compensated_log_sum_exp(_widen(rows)), rows)
+        return rounded_once(exact, compensated_log_sum_exp(widen(rows)), rows)
     return final_rounding(rows.log_sum_exp, _in_pairs(rows)[1], rows.format)[:, 0]
 
 
@@ -73,37 +73,37 @@ def compensated_cross_entropy(rows: RowFacts) -> Array:
 # --- widened ------------------------------------------------------------------------------------
 
 
-def _widen(rows: RowFacts) -> RowFacts:
+def widen(rows: RowFacts) -> RowFacts:
     """The same rows in the next wider format."""
     wide = FP32 if rows.format == FP16 else FP64
     return RowFacts(rows.original.astype(wide.dtype), wide, rows.labels)
 
 
-def _rounded_once(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
+def rounded_once(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
     """A bound in the wider format, in units of its u, and one rounding to the narrow one.
 
     Rounding an error into a result costs u times the result, which the first may have moved.
     """
-    ratio = _widen(rows).format.unit_roundoff / rows.format.unit_roundoff
+    ratio = widen(rows).format.unit_roundoff / rows.format.unit_roundoff
     return final_rounding(exact, wide_bound * ratio, rows.format)
 
 
 def widened_softmax(rows: RowFacts) -> Array:
     """log1p_softmax in the wider format, rounded once."""
-    return _rounded_once(rows.softmax, log1p_softmax(_widen(rows)), rows)
+    return rounded_once(rows.softmax, log1p_softmax(widen(rows)), rows)
 
 
 def widened_log_softmax(rows: RowFacts) -> Array:
     """log1p_log_softmax in the wider format, rounded once."""
-    return _rounded_once(rows.surprise, log1p_log_softmax(_widen(rows)), rows)
+    return rounded_once(rows.surprise, log1p_log_softmax(widen(rows)), rows)
 
 
 def widened_log_sum_exp(rows: RowFacts) -> Array:
     """log1p_log_sum_exp in the wider format, rounded once."""
-    return _rounded_once(rows.log_sum_exp[:, 0], log1p_log_sum_exp(_widen(rows)), rows)
+    return rounded_once(rows.log_sum_exp[:, 0], log1p_log_sum_exp(widen(rows)), rows)
 
 
 def widened_cross_entropy(rows: RowFacts) -> Array:
     """log1p_cross_entropy in the wider format, rounded once."""
     exact = rows.at_label(rows.surprise)
-    return _rounded_once(exact, log1p_cross_entropy(_widen(rows)), rows)
+    return rounded_once(exact, log1p_cross_entropy(widen(rows)), rows)

