@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import compare, report, runs
+from bench import compare, peers, report, runs
 from bench.compare import PredictionError
 from bench.files import MarkerError, write_whole
 
@@ -41,6 +41,20 @@ def parser() -> argparse.ArgumentParser:
         "--alone", action="store_true", help="do not draw the committed reference run beside them"
     )
 
+    raced = commands.add_parser(
+        "race",
+        help="time fast against other libraries, in interleaved rounds",
+        description="Softmax at several sizes, log-softmax and log-sum-exp at the first, against "
+        f"np.exp and the installed ones of {', '.join(peers.PEERS)}, in one process and one thread "
+        "(A B A B ...). Prints a table of medians and of ratios, which are medians of the ratios "
+        "within each round.",
+    )
+    raced.add_argument(
+        "--mebibytes", nargs="+", type=int, default=[2, 256], metavar="N", help="default: 2 256"
+    )
+    raced.add_argument("--rounds", type=int, default=15, metavar="N", help="default: 15")
+    raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep all rounds")
+
     keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
     keep.add_argument("file", type=Path, metavar="FILE")
     keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
@@ -55,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _compare(options)
         elif options.command == "report":
             _report(options)
+        elif options.command == "race":
+            _race(options)
         else:
             write_whole(options.output, runs.compact(options.file))
             print(f"wrote {options.output}")
@@ -79,6 +95,31 @@ def _report(options: argparse.Namespace) -> None:
     committed = ROOT / "results"
     lines = report.write(options.files, options.output, committed, options.alone, _progress)
     print("\n".join(lines))
+
+
+def _race(options: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from bench import race, tables
+
+    if min(options.mebibytes) < 1 or options.rounds < 1:
+        raise runs.RunFileError("sizes and rounds must be at least 1")
+    found, missing = race.available()
+    wanted = race.cells(options.mebibytes)
+    measured = list(
+        track(
+            race.run(wanted, found, options.rounds),
+            "racing",
+            total=len(wanted),
+            console=Console(stderr=True),
+            transient=True,
+        )
+    )
+    if options.output:
+        write_whole(options.output, runs.to_json(race.content(measured, found)))
+    print(tables.race(measured), tables.race_of_logarithms(measured), sep="\n\n")
+    print("\nleft out:", "; ".join(missing) or "nothing")
 
 
 def _progress(figures: Iterable[tuple[str, bytes]], count: int) -> Iterable[tuple[str, bytes]]:

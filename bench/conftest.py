@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import runs
+from bench import peers, runs
 from bench.accuracy import Record
 from bench.cases import EFFORTS, Case, at_effort
 from bench.files import write_whole
@@ -43,6 +43,8 @@ class Measurements:
     saved: bool = False
 
 
+SUBJECTS_OF_RUN = pytest.StashKey[dict[str, Subject]]()
+MISSING = pytest.StashKey[list[str]]()
 MEASUREMENTS = pytest.StashKey[Measurements]()
 
 
@@ -54,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="normal",
         help="how many cases, shapes and rounds: quick (under 60 s), normal (under 4 minutes; "
         "default) or full",
+    )
+    group.addoption(
+        "--subject",
+        action="append",
+        default=[],
+        choices=peers.PEERS,
+        help="measure this library, too (may be given again); left out by name when it is absent",
     )
     group.addoption(
         "--accuracy-json",
@@ -76,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for option in ("accuracy_json", "benchmark_json"):
         _prepare_for_writing(option, getattr(config.option, option, None))
     config.stash[MEASUREMENTS] = Measurements()
+    config.stash[SUBJECTS_OF_RUN], config.stash[MISSING] = _subjects(config.getoption("--subject"))
     seconds, rounds = TIMING[config.getoption("--effort")]
     defaults: dict[str, Any] = {
         "max_time": seconds,
@@ -87,6 +97,21 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, value in defaults.items():
         if f"--benchmark-{name.replace('_', '-')}" not in given:
             setattr(config.option, f"benchmark_{name}", value)
+
+
+def _subjects(names: list[str]) -> tuple[dict[str, Subject], list[str]]:
+    """Our methods and the peers asked for; a line for each that is not installed."""
+    chosen, missing = dict(SUBJECTS), []
+    for name in names:
+        try:
+            chosen[name] = peers.load(name).subject()
+        except peers.PeerMissingError as error:
+            missing.append(str(error))
+    return chosen, missing
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [f"left out: {line}" for line in config.stash[MISSING]]
 
 
 def _prepare_for_writing(option: str, path: Path | None) -> None:
@@ -108,7 +133,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         (subject.name, operation, format_name)
         for operation in OPERATIONS
         for format_name in FORMATS
-        for subject in SUBJECTS.values()
+        for subject in metafunc.config.stash[SUBJECTS_OF_RUN].values()
         if subject.offers(operation, format_name)
     ]
     if "case" in metafunc.fixturenames:
@@ -169,9 +194,9 @@ def _progress() -> Progress:
 
 
 @pytest.fixture
-def subject(subject_name: str) -> Subject:
+def subject(pytestconfig: pytest.Config, subject_name: str) -> Subject:
     """The subject of a cell."""
-    return SUBJECTS[subject_name]
+    return pytestconfig.stash[SUBJECTS_OF_RUN][subject_name]
 
 
 @pytest.fixture

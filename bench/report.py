@@ -19,6 +19,8 @@ from numerics import FORMATS
 
 REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
+RACE = "race.json"
+"""The committed race, in the same folder."""
 SUFFIXES = (".json", ".json.gz", ".json.xz")
 
 
@@ -89,7 +91,7 @@ def _told_apart(shown: list[Run]) -> list[Run]:
 
 def filled(root: Path, run: Run) -> dict[Path, str]:
     """The documents that show the committed run, with its tables between their markers."""
-    from bench import tables
+    from bench import race, tables
 
     sections = {
         "README.md": {
@@ -103,6 +105,11 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
             "provenance": f"*{tables.provenance(run)}*",
         },
     }
+    raced = root / "results" / RACE
+    if raced.exists():
+        cells = race.load(raced)
+        sections["README.md"]["race"] = tables.race(cells)
+        sections["docs/fast.md"] = {"logarithms": tables.race_of_logarithms(cells)}
     documents = {}
     for name, content in sections.items():
         document = (root / name).read_text(encoding="utf-8")
