@@ -116,8 +116,9 @@ def _race(options: argparse.Namespace) -> None:
             transient=True,
         )
     )
+    made_of = race.steps(options.rounds)
     if options.output:
-        write_whole(options.output, runs.to_json(race.content(measured, found)))
+        write_whole(options.output, runs.to_json(race.content(measured, found, made_of)))
     print(tables.race(measured), tables.race_of_logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
 

@@ -57,8 +57,14 @@ def all_figures(runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
     for name, draw in figures(runs).items():
         with mpl.rc_context(STYLE):
             content = rendered(draw(), f"runs {source(runs)}")
-        for kind, data in content.items():
-            yield f"{name}.{kind}", data
+        for kind in kinds(name):
+            yield f"{name}.{kind}", content[kind]
+
+
+def kinds(name: str) -> tuple[str, ...]:
+    """SVG for all; PNG too, but not of heat maps, which take scrolling and are many."""
+    heat = any(name.endswith(f"-{format_name}") for format_name in FORMATS)
+    return ("svg",) if heat else ("svg", "png")
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from bench import peers, runs
 from bench.cases import SEED
 from numerics import FORMATS, METHODS, fast_softmax
+from numerics.fast import half, kernels
 
 COLUMNS = (5, 10, 64, 600, 4096, 50_257)
 MEBIBYTE = 2**20
@@ -80,7 +81,12 @@ def run(
         x = np.random.default_rng(SEED).normal(scale=3.0, size=(rows, columns)).astype(dtype)
         calls = _calls(operation, x, found, size)
         yield Cell(
-            operation, format_name, size, rows, columns, _interleaved(calls, rounds, size > 16)
+            operation,
+            format_name,
+            size,
+            rows,
+            columns,
+            _interleaved(calls, max(3, rounds // 3) if size > 16 else rounds),
         )
 
 
@@ -100,10 +106,10 @@ def _calls(
     return calls
 
 
-def _interleaved(calls: dict[str, Call], rounds: int, large: bool) -> dict[str, list[float]]:
+def _interleaved(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     with np.errstate(all="ignore"):
-        for turn in range((max(3, rounds // 3) if large else rounds) + 1):
+        for turn in range(rounds + 1):
             for name, call in calls.items():
                 start = time.perf_counter()
                 call()
@@ -112,22 +118,77 @@ def _interleaved(calls: dict[str, Call], rounds: int, large: bool) -> dict[str, 
     return seconds
 
 
-def content(measured: Sequence[Cell], found: dict[str, peers.Peer]) -> dict[str, Any]:
+def steps(rounds: int) -> dict[str, dict[str, float]]:
+    """What `fast` is made of, and what it could have been: median ns per element, by K.
+
+    On fp32 blocks of 512 KiB, in interleaved rounds; for docs/fast.md.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for columns in (5, 64, 600, 4096):
+        rng = np.random.default_rng(SEED)
+        x = rng.normal(size=(2**17 // columns, columns)).astype(np.float32)
+        for name, seconds in _interleaved(_steps_on(x), rounds).items():
+            ns = statistics.median(seconds) * 1e9 / x.size
+            found.setdefault(name, {})[str(columns)] = ns
+    return found
+
+
+def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
+    out, by_row, narrow = np.empty_like(x), np.ones(len(x), x.dtype), x.astype(np.float16)
+    flat, ones, length = out.reshape(-1), np.ones(x.shape[1], x.dtype), x.shape[1]
+    tiny = np.full_like(x, 2.0**-20)
+
+    def unbuffered() -> None:
+        before = np.setbufsize(max(16, min(length // 16 * 16, 8192)))
+        np.multiply(x, by_row[:, np.newaxis], out=out)
+        np.setbufsize(before)
+
+    def copied_and_narrowed() -> None:
+        np.copyto(out, tiny)
+        half.narrow(out, narrow)
+
+    return {
+        "`np.exp(x, out=out)`": lambda: np.exp(x, out=out),
+        "largest of a row: `np.maximum.reduce`": lambda: np.maximum.reduce(x, axis=1),
+        "largest of a row: column by column": lambda: kernels.largest_of(x),
+        "largest of the block": x.max,
+        "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
+        "sum of a row: `x @ ones`": lambda: x @ ones,
+        "sum of a row: `fast`": lambda: kernels.row_sums(x),
+        "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
+        "times a number for each row: broadcast, small buffer": unbuffered,
+        "times a number for each row: `np.repeat`": lambda: np.multiply(
+            flat, by_row.repeat(length), out=flat
+        ),
+        "fp16 to fp32: NumPy's cast": lambda: narrow.astype(np.float32),
+        "fp16 to fp32: `half.widen`": lambda: half.widen(narrow, out),
+        "fp32 to fp16: NumPy's cast": lambda: x.astype(np.float16),
+        "fp32 to fp16: NumPy's cast, subnormal results": lambda: tiny.astype(np.float16),
+        "fp32 to fp16: `half.narrow`, with a copy": copied_and_narrowed,
+    }
+
+
+def content(
+    measured: Sequence[Cell], found: dict[str, peers.Peer], made_of: dict[str, dict[str, float]]
+) -> dict[str, Any]:
     """What a race file holds."""
     return {
         "environment": runs.environment(),
         "peers": {name: peer.version for name, peer in found.items()},
         "cells": [asdict(cell) for cell in measured],
+        "steps": made_of,
     }
 
 
-def load(path: Path) -> list[Cell]:
-    """The cells of a race file; RunFileError when it is none."""
+def load(path: Path) -> tuple[list[Cell], dict[str, dict[str, float]], str]:
+    """Cells and steps of a race file, and where it was run; RunFileError when it is none."""
     try:
-        found = json.loads(path.read_bytes())["cells"]
-        measured = [Cell(**cell) for cell in found]
+        found = json.loads(path.read_bytes())
+        measured = [Cell(**cell) for cell in found["cells"]]
+        versions = {"NumPy": found["environment"]["numpy"], **found["peers"]}
+        made_of = {name: dict(times) for name, times in found["steps"].items()}
         for cell in measured:
             _ = [cell.ratio(name) * cell.ns_per_element(name) for name in cell.seconds]
     except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RecursionError):
         raise runs.RunFileError(f"{path}: not a file that `python -m bench race` wrote") from None
-    return measured
+    return measured, made_of, ", ".join(f"{name} {v}" for name, v in versions.items())

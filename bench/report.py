@@ -36,7 +36,7 @@ def write(
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
-    count = 2 * len(plots.figures(shown))  # png and svg
+    count = sum(len(plots.kinds(name)) for name in plots.figures(shown))
     made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
     made["accuracy.csv"] = csv_table(shown, "accuracy")
     made["throughput.csv"] = csv_table(shown, "throughput")
@@ -107,9 +107,12 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
     }
     raced = root / "results" / RACE
     if raced.exists():
-        cells = race.load(raced)
-        sections["README.md"]["race"] = tables.race(cells)
-        sections["docs/fast.md"] = {"logarithms": tables.race_of_logarithms(cells)}
+        cells, made_of, versions = race.load(raced)
+        sections["README.md"]["race"] = f"{tables.race(cells)}\n\n*{versions}*"
+        sections["docs/fast.md"] = {
+            "logarithms": tables.race_of_logarithms(cells),
+            "steps": tables.race_steps(made_of),
+        }
     documents = {}
     for name, content in sections.items():
         document = (root / name).read_text(encoding="utf-8")

@@ -121,6 +121,13 @@ def race_of_logarithms(cells: Sequence[Cell]) -> str:
     return markdown([*headers, *(f"{peer} / fast" for peer in _peers_of(cells[-1:]))], rows, text=2)
 
 
+def race_steps(made_of: dict[str, dict[str, float]]) -> str:
+    """What fast is made of, and what it could have been: ns per element by K."""
+    lengths = list(next(iter(made_of.values())))
+    rows = [[name, *(figure(times[k]) for k in lengths)] for name, times in made_of.items()]
+    return markdown(["fp32, ns per element", *(f"K = {k}" for k in lengths)], rows)
+
+
 # --- The lab -------------------------------------------------------------------------------------
 
 

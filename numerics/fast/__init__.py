@@ -5,18 +5,18 @@
 
 Idea: a row's largest logit costs more to find than all else but exp, and exp(x_j) overflows for
 few rows. So exponentiate first and look at the sum: where it is out of range, do the row again
-with the shift. Not shifting is more accurate, too, since x - m is not rounded. Everything is
-written into one block of at most 1 MiB. fp16 is computed in fp32, converted by integer operations.
+with the shift. Not shifting is more accurate, too, since x - m is not rounded. Arrays are
+gone through in blocks of at most 1 MiB. fp16 is computed in fp32, converted by integer operations.
 When to use it: in production. When not: where the last digit counts; take `compensated`.
 Bound: `bounds.fast_*`, after the unshifted case of Blanchard, Higham & Higham (2021),
-doi:10.1093/imanum/draa038. In the harness softmax errs by at most 6 ulp in fp32, 4 in fp64 and
-0.6 in fp16 where it does not shift; the theorem allows a little more.
+doi:10.1093/imanum/draa038. On the harness's inputs softmax is held to less where it does not
+shift: `bounds.PROMISED_ULP`.
 Source: Blanchard, Higham & Higham (2021), unshifted; the layout is our own, chosen by measurement.
 
 `out=` takes the result and may be the input itself, `workers=` is SciPy's: 1 by default, -1 for all
 cores. The bits of a row depend on that row alone: not on `workers`, `out`, the batch or the layout.
 
-What was measured, in ns per element of fp32 on one core of an AVX-512 machine (docs/fast.md):
+What was measured to choose blocks, sums and conversions: docs/fast.md.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> N
 
 def _row_max(x: FloatArray, room: FloatArray) -> FloatArray:
     """m, the largest logit of each row, in the working format."""
-    tops = [_largest(logits) for logits, _ in _parts(x, room)]
+    tops = [largest_of(logits) for logits, _ in _parts(x, room)]
     return tops[0] if len(tops) == 1 else np.maximum.reduce(tops)
 
 
@@ -352,7 +352,8 @@ def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
     return result
 
 
-def _largest(x: FloatArray) -> FloatArray:
+def largest_of(x: FloatArray) -> FloatArray:
+    """The largest entry of each row."""
     if x.shape[1] <= FEW_TO_COMPARE:
         return _over_few(np.maximum, x)
     result: FloatArray = np.maximum.reduce(x, axis=1)
