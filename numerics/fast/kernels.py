@@ -87,10 +87,12 @@ def softmax_of_one(row: FloatArray) -> FloatArray | None:
         return None
     if row.dtype != FP16.dtype:
         exponentials = np.exp(row)
-        result: FloatArray = exponentials * (1 / functools.reduce(operator.add, exponentials))
+        one = row.dtype.type(1)  # before NumPy 2 a Python 1 made fp64 of fp32
+        result: FloatArray = exponentials * (one / functools.reduce(operator.add, exponentials))
         return result
     exponentials = np.exp(row, dtype=np.float32)
-    return half.narrowed(exponentials * (1 / functools.reduce(operator.add, exponentials)))
+    total = functools.reduce(operator.add, exponentials)
+    return half.narrowed(exponentials * (np.float32(1) / total))
 
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:

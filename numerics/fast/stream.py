@@ -22,10 +22,8 @@ from numerics.fast.kernels import CHUNK, RANGES, REPEATED
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 
-BLOCK_BYTES = 2**20
-"""Most bytes of a block in the working format: it stays in a cache of 1 MiB while it is done."""
 ROOM_BYTES = 2**20 - 2**16
-"""Most bytes that a worker takes, next to input and output."""
+"""Most bytes that a worker takes next to input and output: what fits a cache of 1 MiB."""
 SUMS_BYTES = 48
 """Bytes that a kernel takes for the numbers of a row, such as its sum."""
 
@@ -119,18 +117,15 @@ def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: int | None) -> N
     if not logits.size:
         return
     length, batch = logits.shape[-1], logits.ndim - 1
-    height = _rows_in_block(length, RANGES[logits.dtype].working.dtype.itemsize, in_out)
+    row = length * RANGES[logits.dtype].working.dtype.itemsize
+    held = SUMS_BYTES + (row if in_out else 2 * row)  # a copy of a block's rows, and the room
+    height = min(max(1, ROOM_BYTES // held), logits.size // length)
     blocks = _blocks(arrays, batch, height)
-    if count == 1 or logits.size <= length * height:
+    count = min(count, math.ceil(logits.size / (length * height)))
+    if count == 1:
         _work(kernel, blocks, length, in_out, height)
     else:
         _share(kernel, blocks, length, in_out, height, count)
-
-
-def _rows_in_block(length: int, itemsize: int, in_out: bool) -> int:
-    row = length * itemsize
-    held = SUMS_BYTES + (row if in_out else 2 * row)  # a copy, and the room
-    return max(1, min(BLOCK_BYTES // row, ROOM_BYTES // held))
 
 
 def _blocks(arrays: Arrays, batch: int, height: int) -> Iterator[Arrays]:
@@ -183,10 +178,10 @@ def _call(kernel: Kernel, blocks: Iterator[Arrays], in_out: bool, height: int) -
         if in_out:
             kernel(*block, out)
             continue
-        count, width = len(logits), min(logits.shape[1], CHUNK)
         if room is None:
-            room = np.empty(min(count, height) * width, RANGES[logits.dtype].working.dtype)
-        kernel(*block, room[: count * width].reshape(count, width))
+            width = min(logits.shape[1], CHUNK)
+            room = np.empty((height, width), RANGES[logits.dtype].working.dtype)
+        kernel(*block, room[: len(logits)])
 
 
 # --- Workers --------------------------------------------------------------------------------------

@@ -106,6 +106,9 @@ def test_out_may_be_the_input_another_array_or_a_view(
     wide = np.empty((2 * len(x), 3 * length), x.dtype)
     f(x, out=wide[::2, ::3])
     assert (bits(wide[::2, ::3]) == expected).all()
+    wide[::2, ::3] = x
+    f(wide[::2, ::3], out=wide[::2, ::3])
+    assert (bits(wide[::2, ::3]) == expected).all()
     f(x, out=x)
     assert (bits(x) == expected).all()
 
@@ -143,6 +146,16 @@ def test_axes_are_gone_through_without_a_copy(operation: str, axis: int) -> None
     got, plain = f(x, axis=axis), f(np.ascontiguousarray(np.moveaxis(x, axis, -1)))
     moved = np.moveaxis(got, axis, -1) if got.ndim == 4 else got
     assert (bits(np.ascontiguousarray(moved)) == bits(plain)).all()
+
+
+@operations
+def test_workers_on_axes_that_do_not_merge(operation: str) -> None:
+    """Every slice ends in a block that is not full, and any worker may begin with one."""
+    f = function(operation)
+    x = np.random.default_rng(6).normal(size=(6, 5, 3000)).transpose(0, 2, 1)[:, ::-1]
+    expected = bits(f(np.ascontiguousarray(x)))
+    for workers in (1, 2, 5, 1000):
+        assert (bits(f(x, workers=workers)) == expected).all()
 
 
 @pytest.mark.parametrize("axis", [(0, 1), (0, 2), (2, 1), None])
