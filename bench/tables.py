@@ -291,6 +291,8 @@ def exhaustive(run: Run) -> str:
             [subject]
             + [
                 f"{figure(mine['max_ulp'][op])} ({figure(mine['mean_ulp'][op])})"
+                if op in mine.index
+                else "not offered"
                 for op in OPERATIONS
             ]
             + [str(int(mine["failures"].sum()))]
@@ -306,7 +308,14 @@ def invariances(run: Run) -> str:
     for (subject, format_name), cells in table.groupby(["subject", "format"], sort=False):
         by_check = cells.set_index("check")
         share = by_check["differing"] / by_check["outputs"]
-        shown = [f"{100 * share[c]:.2g} % differ" if share[c] else "same" for c in checks]
+        shown = [
+            "not offered"
+            if c not in share
+            else f"{100 * share[c]:.2g} % differ"
+            if share[c]
+            else "same"
+            for c in checks
+        ]
         rows.append([str(subject), str(format_name), *shown])
     return markdown(["method", "format", *checks], rows, text=2)
 
