@@ -1,0 +1,80 @@
+"""The race: interleaved rounds, ratios by round, files in and out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import peers, race, runs, tables
+from bench.__main__ import main
+from bench.race import Cell
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    """The machine is ten times slower in the second round: each ratio stays what it is."""
+    seconds = {"fast": [1.0, 10.0, 1.0], "other": [2.0, 20.0, 4.0]}
+    cell = Cell("softmax", "fp32", 2, 1, 10, seconds)
+    assert cell.ratio("other") == 2.0
+    assert cell.ns_per_element("fast") == 1e8
+
+
+def test_rounds_are_interleaved_and_the_first_is_not_counted() -> None:
+    order: list[str] = []
+    calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
+    seconds = race._interleaved(calls, 3)
+    assert order == ["a", "b"] * 4
+    assert [len(rounds) for rounds in seconds.values()] == [3, 3]
+
+
+def test_the_command_writes_what_it_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(race, "COLUMNS", (5, 600))
+    monkeypatch.setattr(peers, "PEERS", ("scipy",))
+    path = tmp_path / "race.json"
+    assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
+    cells, made_of, versions = race.load(path)
+    assert {cell.operation for cell in cells} == set(race.OPERATIONS)
+    assert "scipy" in versions
+    printed = capsys.readouterr().out
+    assert tables.race(cells) in printed
+    assert tables.race_of_logarithms(cells) in printed
+    assert "scipy / fast" in printed
+    assert "K = 600" in tables.race_steps(made_of)
+
+
+def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    found, missing = race.available()
+    assert found == {}
+    assert missing == [f"{name}: not installed (pip install '.[peers]')" for name in peers.PEERS]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"cells": [1]}', '{"cells": [{"seconds": {}}]}', "[" * 100_000]
+)
+def test_a_file_that_is_none_is_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "race.json"
+    path.write_text(content)
+    with pytest.raises(runs.RunFileError, match=r"race\.json: not a file that"):
+        race.load(path)
+
+
+@pytest.mark.parametrize("option", [["--rounds", "0"], ["--mebibytes", "0"]])
+def test_nothing_is_measured_with_nothing(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["race", *option]) == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_peers_compute_what_they_are_named_after() -> None:
+    import numpy as np
+
+    scipy = peers.load("scipy").subject()
+    x = np.array([[1.0, 2.0, 3.0]])
+    assert np.allclose(scipy.functions["softmax"](x).sum(), 1)
+    assert np.allclose(scipy.functions["log_softmax"](x), np.log(scipy.functions["softmax"](x)))
+    assert json.dumps(scipy.formats)
