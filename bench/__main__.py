@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench import compare, peers, report, runs
 from bench.compare import PredictionError
 from bench.files import MarkerError, write_whole
 
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 
 
@@ -41,6 +43,15 @@ def parser() -> argparse.ArgumentParser:
         "--alone", action="store_true", help="do not draw the committed reference run beside them"
     )
 
+    _add_race(commands)
+
+    keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
+    keep.add_argument("file", type=Path, metavar="FILE")
+    keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
+    return top
+
+
+def _add_race(commands: Any) -> None:
     raced = commands.add_parser(
         "race",
         help="time fast against other libraries, in interleaved rounds",
@@ -54,11 +65,6 @@ def parser() -> argparse.ArgumentParser:
     )
     raced.add_argument("--rounds", type=int, default=15, metavar="N", help="default: 15")
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep all rounds")
-
-    keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
-    keep.add_argument("file", type=Path, metavar="FILE")
-    keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
-    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,37 +104,26 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _race(options: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.progress import track
-
-    from bench import race, tables
+    from bench import race, race_tables
 
     if min(options.mebibytes) < 1 or options.rounds < 1:
         raise runs.RunFileError("sizes and rounds must be at least 1")
     found, missing = race.available()
     wanted = race.cells(options.mebibytes)
-    measured = list(
-        track(
-            race.run(wanted, found, options.rounds),
-            "racing",
-            total=len(wanted),
-            console=Console(stderr=True),
-            transient=True,
-        )
-    )
+    measured = list(_progress(race.run(wanted, found, options.rounds), len(wanted), "racing"))
     made_of = race.steps(options.rounds)
     if options.output:
         write_whole(options.output, runs.to_json(race.content(measured, found, made_of)))
-    print(tables.race(measured), tables.race_of_logarithms(measured), sep="\n\n")
+    print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
 
 
-def _progress(figures: Iterable[tuple[str, bytes]], count: int) -> Iterable[tuple[str, bytes]]:
-    """Show on standard error how many figures are drawn."""
+def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:
+    """Show on standard error how many of them are done."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(figures, "drawing", total=count, console=Console(stderr=True), transient=True)
+    return track(things, doing, total=count, console=Console(stderr=True), transient=True)
 
 
 if __name__ == "__main__":

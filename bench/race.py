@@ -134,18 +134,13 @@ def steps(rounds: int) -> dict[str, dict[str, float]]:
 
 
 def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
-    out, by_row, narrow = np.empty_like(x), np.ones(len(x), x.dtype), x.astype(np.float16)
-    flat, ones, length = out.reshape(-1), np.ones(x.shape[1], x.dtype), x.shape[1]
-    tiny = np.full_like(x, 2.0**-20)
+    out, by_row, length = np.empty_like(x), np.ones(len(x), x.dtype), x.shape[1]
+    flat, ones = out.reshape(-1), np.ones(length, x.dtype)
 
     def unbuffered() -> None:
         before = np.setbufsize(max(16, min(length // 16 * 16, 8192)))
         np.multiply(x, by_row[:, np.newaxis], out=out)
         np.setbufsize(before)
-
-    def copied_and_narrowed() -> None:
-        np.copyto(out, tiny)
-        half.narrow(out, narrow)
 
     return {
         "`np.exp(x, out=out)`": lambda: np.exp(x, out=out),
@@ -160,11 +155,24 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "times a number for each row: `np.repeat`": lambda: np.multiply(
             flat, by_row.repeat(length), out=flat
         ),
+        **_conversions_of(x),
+    }
+
+
+def _conversions_of(x: npt.NDArray[Any]) -> dict[str, Call]:
+    wide, narrow = np.empty_like(x), x.astype(np.float16)
+    tiny = np.full_like(x, 1.1 * 2.0**-20)
+
+    def copied_and_narrowed() -> None:
+        np.copyto(wide, tiny)
+        half.narrow(wide, narrow)
+
+    return {
         "fp16 to fp32: NumPy's cast": lambda: narrow.astype(np.float32),
-        "fp16 to fp32: `half.widen`": lambda: half.widen(narrow, out),
+        "fp16 to fp32: `half.widen`": lambda: half.widen(narrow, wide),
         "fp32 to fp16: NumPy's cast": lambda: x.astype(np.float16),
         "fp32 to fp16: NumPy's cast, subnormal results": lambda: tiny.astype(np.float16),
-        "fp32 to fp16: `half.narrow`, with a copy": copied_and_narrowed,
+        "fp32 to fp16: `half.narrow`, subnormal results, with a copy": copied_and_narrowed,
     }
 
 

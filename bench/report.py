@@ -91,7 +91,7 @@ def _told_apart(shown: list[Run]) -> list[Run]:
 
 def filled(root: Path, run: Run) -> dict[Path, str]:
     """The documents that show the committed run, with its tables between their markers."""
-    from bench import race, tables
+    from bench import race, race_tables, tables
 
     sections = {
         "README.md": {
@@ -108,10 +108,10 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
     raced = root / "results" / RACE
     if raced.exists():
         cells, made_of, versions = race.load(raced)
-        sections["README.md"]["race"] = f"{tables.race(cells)}\n\n*{versions}*"
+        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{versions}*"
         sections["docs/fast.md"] = {
-            "logarithms": tables.race_of_logarithms(cells),
-            "steps": tables.race_steps(made_of),
+            "logarithms": race_tables.logarithms(cells),
+            "steps": race_tables.steps(made_of),
         }
     documents = {}
     for name, content in sections.items():

@@ -1,7 +1,7 @@
 """fp16 to fp32 and back by integer operations on the bits, several times faster than casts.
 
-NumPy converts one number at a time (1.4 ns and 2.5 ns, and 40 ns where a result is subnormal);
-shifts, masks and products work on whole vectors (0.03 to 0.08 ns each on the same machine).
+NumPy converts one number at a time; shifts, masks and products work on whole vectors
+(docs/fast.md has the times).
 Both formats hold sign, exponent and fraction in this order, so 13 more bits of fraction and a
 product by 2^112, the difference of the exponents' biases, make one from the other. Subnormal
 numbers come out right, since a product by a power of two moves them in and out of their range.
@@ -39,21 +39,24 @@ def widen(x: FloatArray, out: FloatArray) -> FloatArray:
     return out
 
 
-def narrow(x: FloatArray, out: FloatArray, *, negated: bool = False) -> None:
-    """fp32 in [0, 1], rounded to fp16 in `out`; `negated`: -x for any x >= 0. Overwrites `x`.
+def narrow(x: FloatArray, out: FloatArray) -> None:
+    """fp32 in [0, 65 520), rounded to fp16 in `out`; overwrites `x`.
 
     To nearest, and halves up instead of to even: `x` is a rounded number itself.
     """
     wide, bits = x.view(np.int32), out.view(np.int16)
-    if negated:
-        np.minimum(x, OVERFLOW, out=x)
     np.multiply(x, UNBIAS, out=x)
     np.add(wide, HALF, out=wide)
     np.right_shift(wide, FRACTION_BITS, out=wide)
     np.copyto(bits, wide, casting="unsafe")
-    if negated:
-        # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
-        np.bitwise_or(bits, np.bitwise_and(np.negative(bits), SIGN), out=bits)
+
+
+def narrow_negated(x: FloatArray, out: FloatArray) -> None:
+    """-x rounded to fp16 in `out`, for fp32 x >= 0, infinity included; overwrites `x`."""
+    narrow(np.minimum(x, OVERFLOW, out=x), out)
+    bits = out.view(np.int16)
+    # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
+    np.bitwise_or(bits, np.bitwise_and(np.negative(bits), SIGN), out=bits)
 
 
 def narrowed(x: FloatArray) -> FloatArray:

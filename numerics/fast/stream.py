@@ -161,8 +161,8 @@ def _merge(array: npt.NDArray[Any], first: int, end: int) -> bool:
 def _work(kernel: Kernel, blocks: Iterator[Arrays], length: int, in_out: bool, height: int) -> None:
     """Call the kernel on blocks, with floating-point warnings off, in room that is reused."""
     with np.errstate(all="ignore"):
-        # NumPy copies a broadcast operand when a row is shorter than its buffer: a shorter buffer
-        # makes 0.13 ns of 0.33. The size belongs to the thread, or since NumPy 2 to the context.
+        # NumPy copies a broadcast operand when a row is shorter than its buffer (docs/fast.md).
+        # The buffer's size belongs to the thread, or since NumPy 2 to the context.
         before = np.setbufsize(min(length // 16 * 16, 8192)) if length > REPEATED else None
         try:
             _call(kernel, blocks, in_out, height)

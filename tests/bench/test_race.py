@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import peers, race, runs, tables
+from bench import peers, race, race_tables, runs
 from bench.__main__ import main
 from bench.race import Cell
 
@@ -39,10 +39,10 @@ def test_the_command_writes_what_it_prints(
     assert {cell.operation for cell in cells} == set(race.OPERATIONS)
     assert "scipy" in versions
     printed = capsys.readouterr().out
-    assert tables.race(cells) in printed
-    assert tables.race_of_logarithms(cells) in printed
+    assert race_tables.softmax(cells) in printed
+    assert race_tables.logarithms(cells) in printed
     assert "scipy / fast" in printed
-    assert "K = 600" in tables.race_steps(made_of)
+    assert "K = 600" in race_tables.steps(made_of)
 
 
 def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

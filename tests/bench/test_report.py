@@ -174,6 +174,17 @@ def test_committed_run_keeps_what_the_methods_promise() -> None:
     assert max(worst["log1p"], worst["fast"]) <= 100 < 10**6 < worst["stable"]
 
 
+def test_committed_run_has_fast_at_least_as_good_as_stable_or_its_promise() -> None:
+    from numerics.bounds import PROMISED_ULP
+
+    table = runs.load(RESULTS / report.REFERENCE).accuracy
+    softmax = table[table["operation"] == "softmax"]
+    cells = softmax.pivot_table(index=["format", "case"], columns="subject", values="max_ulp")
+    allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(PROMISED_ULP))
+    assert len(cells) > 100
+    assert (cells["fast"] <= allowed).all()
+
+
 def test_committed_results_are_small() -> None:
     import subprocess
 

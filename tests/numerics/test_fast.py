@@ -211,7 +211,7 @@ def test_narrowing_is_to_nearest() -> None:
 def test_narrowing_a_negated_number() -> None:
     x = np.array([0.0, 1.5, 65504.0, 65519.0, 65520.0, 1e30, np.inf, 2.0**-26], np.float32)
     out = np.empty(x.shape, np.float16)
-    half.narrow(x.copy(), out, negated=True)
+    half.narrow_negated(x.copy(), out)
     with np.errstate(over="ignore"):
         expected = np.where(x == 0, 0, -x).astype(np.float16)
     expected[-1] = 0
