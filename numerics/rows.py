@@ -113,10 +113,22 @@ def _overwrite_special(policy: Policy, x: FloatArray, out: FloatArray) -> None:
     # and finite ends rule out every special row.
     if x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())):
         return
-    largest = x.max(axis=1)
-    out[np.isneginf(largest)] = policy.all_negative_infinity(x.shape[1])
-    out[np.isposinf(largest)] = policy.has_positive_infinity
-    out[np.isnan(largest)] = math.nan
+    for rows, value in special_rows(policy, x.max(axis=1), x.shape[1]):
+        out[rows] = value
+
+
+def special_rows(
+    policy: Policy, largest: FloatArray, length: int
+) -> list[tuple[npt.NDArray[np.intp], float]]:
+    """Which rows the policy decides, by their largest entry, and what it says."""
+    if np.isfinite(largest).all():
+        return []
+    cases = (
+        (np.isneginf(largest), policy.all_negative_infinity(length)),
+        (np.isposinf(largest), policy.has_positive_infinity),
+        (np.isnan(largest), math.nan),
+    )
+    return [(np.flatnonzero(where), value) for where, value in cases]
 
 
 # --- From the caller's array to rows and back ----------------------------------------------------

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from numerics.fast import half
 from numerics.formats import FP16, FP32, FP64, FloatArray, Format
-from numerics.rows import POLICIES, Labels, Policy, at_label
+from numerics.rows import POLICIES, Labels, at_label, special_rows
 
 CHUNK = 2**16
 """Columns worked on at a time where a row is longer than `room`."""
@@ -110,21 +110,21 @@ def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
                 half.narrow_negated(np.negative(space, out=space), out[:, columns])
             else:
                 out[:, columns] = space
-    _overwrite(out, _special(POLICIES["log_softmax"], top, x.shape[1]))
+    _overwrite(out, special_rows(POLICIES["log_softmax"], top, x.shape[1]))
 
 
 def log_sum_exp(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """m + log1p(r)."""
     top = _row_max(x, room)
     out[:] = top + _log_sum(x, top, room)
-    _overwrite(out, _special(POLICIES["log_sum_exp"], top, x.shape[1]))
+    _overwrite(out, special_rows(POLICIES["log_sum_exp"], top, x.shape[1]))
 
 
 def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArray) -> None:
     """log1p(r) + (m - x_y)."""
     top = _row_max(x, room)
     out[:] = _log_sum(x, top, room) + (top.astype(np.float64) - at_label(x, labels))
-    _overwrite(out, _special(POLICIES["cross_entropy"], top, x.shape[1]))
+    _overwrite(out, special_rows(POLICIES["cross_entropy"], top, x.shape[1]))
 
 
 # --- Softmax: shift only where it is needed ------------------------------------------------------
@@ -165,7 +165,9 @@ def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special
     sums[rows] = row_sums(again)
     if not whole:
         exponentials[rows] = again
-    return [(rows[at], value) for at, value in _special(POLICIES["softmax"], largest, x.shape[1])]
+    return [
+        (rows[at], value) for at, value in special_rows(POLICIES["softmax"], largest, x.shape[1])
+    ]
 
 
 def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
@@ -176,7 +178,7 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
     sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
     if not _none_needs_shift(x, sums):
         largest, smallest = x.max(axis=1), x.min(axis=1)
-        special = _special(POLICIES["softmax"], largest, x.shape[1])
+        special = special_rows(POLICIES["softmax"], largest, x.shape[1])
         shift = _shift_of(limits, sums, smallest, largest)
         sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
     for part, columns in _shifted_exponentials(x, shift, room):
@@ -365,21 +367,6 @@ def largest_of(x: FloatArray) -> FloatArray:
 def _joined(sums: Sequence[FloatArray]) -> FloatArray:
     """The sum of the sums of a row's parts."""
     return sums[0] if len(sums) == 1 else _sum_of_sums(np.stack(sums, axis=1))
-
-
-# --- Special rows ---------------------------------------------------------------------------------
-
-
-def _special(policy: Policy, largest: FloatArray, length: int) -> Special:
-    """Where the policy decides, and what it says."""
-    if np.isfinite(largest).all():
-        return []
-    cases = (
-        (np.isneginf(largest), policy.all_negative_infinity(length)),
-        (np.isposinf(largest), policy.has_positive_infinity),
-        (np.isnan(largest), np.nan),
-    )
-    return [(np.flatnonzero(where), value) for where, value in cases]
 
 
 def _overwrite(out: FloatArray, special: Special) -> None:
