@@ -27,6 +27,12 @@ from numerics.division_free import (
     division_free_log_sum_exp,
     division_free_softmax,
 )
+from numerics.exact import (
+    exact_cross_entropy,
+    exact_log_softmax,
+    exact_log_sum_exp,
+    exact_softmax,
+)
 from numerics.facts import Bound
 from numerics.fast import (
     fast_cross_entropy,
@@ -186,6 +192,16 @@ _TABLE = (
         bounds=_bounds("fast"),
         promises={"softmax": bounds.fast_softmax_promise},
     ),
+    Method(
+        name="exact",
+        summary="correctly rounded, the same bits everywhere",
+        source="our own, with the rounding test of Ziv (1991), doi:10.1145/114697.116813",
+        softmax=exact_softmax,
+        log_softmax=exact_log_softmax,
+        log_sum_exp=exact_log_sum_exp,
+        cross_entropy=exact_cross_entropy,
+        bounds=_bounds("exact"),
+    ),
 )
 
 METHODS: dict[str, Method] = {method.name: method for method in _TABLE}
@@ -212,6 +228,10 @@ __all__ = [
     "division_free_log_softmax",
     "division_free_log_sum_exp",
     "division_free_softmax",
+    "exact_cross_entropy",
+    "exact_log_softmax",
+    "exact_log_sum_exp",
+    "exact_softmax",
     "fast_cross_entropy",
     "fast_log_softmax",
     "fast_log_sum_exp",

@@ -1,4 +1,4 @@
-"""Bounds of the methods that leave little more than the last rounding: compensated, widened."""
+"""Bounds of the methods that leave little more than the last rounding, or nothing more."""
 
 from __future__ import annotations
 
@@ -107,3 +107,38 @@ def widened_cross_entropy(rows: RowFacts) -> Array:
     """log1p_cross_entropy in the wider format, rounded once."""
     exact = rows.at_label(rows.surprise)
     return rounded_once(exact, log1p_cross_entropy(widen(rows)), rows)
+
+
+# --- exact --------------------------------------------------------------------------------------
+
+
+def _half_an_ulp(exact: Array, rows: RowFacts, doubt: Array | float = 0.0) -> Array:
+    """ulp(exact) / 2 = u 2^e, e the exponent of the exact value.
+
+    That is known here in fp64 only, so within 2^-30 of a power of two, or within `doubt`, the
+    larger binade counts.
+    """
+    largest = np.abs(exact) * (1 + 2.0**-30) + doubt
+    binade = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    return np.asarray(np.maximum(binade, rows.format.smallest_normal), dtype=np.float64)
+
+
+def exact_softmax(rows: RowFacts) -> Array:
+    """Correct rounding."""
+    return _half_an_ulp(rows.softmax, rows)
+
+
+def exact_log_softmax(rows: RowFacts) -> Array:
+    """Correct rounding."""
+    return _half_an_ulp(rows.surprise, rows)
+
+
+def exact_log_sum_exp(rows: RowFacts) -> Array:
+    """Correct rounding; fp64 is in doubt where m and log1p(r) cancel."""
+    doubt = (np.abs(rows.shift) + rows.log_sum) * 2.0**-48
+    return _half_an_ulp(rows.log_sum_exp, rows, doubt)[:, 0]
+
+
+def exact_cross_entropy(rows: RowFacts) -> Array:
+    """Correct rounding."""
+    return rows.at_label(exact_log_softmax(rows))

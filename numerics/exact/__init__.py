@@ -1,0 +1,155 @@
+"""exact: every output is the floating-point number nearest to the true value, ties to even.
+
+    exact(x) = round(f(x)),   f one of the four operations on the input as it is
+
+Idea: compute with a proved error bound and look whether all numbers within it are rounded to the
+same one; what is undecided is computed again with more digits (Ziv 1991). Four stages: fp64 for
+fp16 and fp32 (46 bits), pairs of fp64 (75 bits), double-double (95 bits), `decimal` (until done).
+It ends: by Lindemann and Weierstrass no result is a midpoint of two floating-point numbers but in
+rows of equal logits or with one finite logit, which are treated apart (`decimals` says why).
+When to use it: where results must be reproducible, since a correctly rounded result has one value
+on every processor, in every version and for every layout; and as a reference. When not: where
+speed is all; fp64 takes several times as long as other methods, fp16 less than most.
+Bound: `bounds.exact_*`: half an ulp.
+Source: our own; the rounding test is that of Ziv, "Fast evaluation of elementary mathematical
+functions with correctly rounded last bit", ACM TOMS 17 (1991), doi:10.1145/114697.116813.
+
+Assumed of NumPy: + - * /, rint, casts and comparisons as IEEE 754 has them, in round to nearest.
+Neither np.exp nor np.log is trusted. The proof, stage by stage: docs/exact.md.
+
+A zero has the sign of the value that was rounded to it: exp(-1000) to +0, log(1 - exp(-1000)) to
+-0. An exact zero is +0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics import rows
+from numerics.exact.stages import evaluate, stages_of
+from numerics.formats import FloatArray, format_of
+from numerics.method import OPERATIONS
+from numerics.rows import POLICIES, Axis, Labels, special_rows
+
+
+def exact_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+    """exp(x_i) / sum_j exp(x_j), correctly rounded.
+
+    Shapes, dtypes and errors: as `stable_softmax`. Special rows as there, 1/K rounded correctly,
+    too. Bound: `bounds.exact_softmax`, half an ulp.
+
+    >>> import numpy as np
+    >>> exact_softmax(np.array([0.0, 1.0, 2.0], np.float32))
+    array([0.09003057, 0.24472848, 0.66524094], dtype=float32)
+    """
+    return rows.elementwise(lambda x: _evaluate("softmax", x), x, axis)
+
+
+def exact_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+    """x_i - log sum_j exp(x_j), correctly rounded.
+
+    Shapes, dtypes and errors: as `stable_log_softmax`. Special rows as there, -log K rounded
+    correctly, too. Bound: `bounds.exact_log_softmax`, half an ulp.
+
+    >>> exact_log_softmax([0.0, -40.0])
+    array([-4.24835426e-18, -4.00000000e+01])
+    """
+    return rows.elementwise(lambda x: _evaluate("log_softmax", x), x, axis)
+
+
+def exact_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+    """log sum_j exp(x_j), correctly rounded; near 0, too.
+
+    Shapes, dtypes, special rows and errors: as `stable_log_sum_exp`; beyond the largest number,
+    infinity. Bound: `bounds.exact_log_sum_exp`, half an ulp.
+
+    >>> import math
+    >>> print(exact_log_sum_exp([-math.log(2), -math.log(2)]))
+    2.3190468138462996e-17
+    """
+    return rows.reduction(lambda x: _evaluate("log_sum_exp", x), x, axis, keepdims)
+
+
+def exact_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+    """log sum_j exp(x_j) - x_y, correctly rounded.
+
+    Labels, shapes, dtypes and errors: as `stable_cross_entropy`. Special rows as there, log K
+    rounded correctly, too. Bound: `bounds.exact_cross_entropy`, half an ulp.
+
+    >>> print(exact_cross_entropy([0.0, -40.0], 0))
+    4.248354255291589e-18
+    """
+    return rows.labelled(lambda x, labels: _evaluate("cross_entropy", x, labels), x, y, axis)
+
+
+def undecided(operation: str, x: npt.ArrayLike, y: npt.ArrayLike = 0, /) -> dict[str, int]:
+    """How many outputs each stage leaves to the next, over the last axis; the last stage leaves 0.
+
+    Parameters
+    ----------
+    operation :
+        One of `numerics.OPERATIONS`.
+    x, y :
+        As for that operation; labels `y` are for cross_entropy alone.
+
+    Raises
+    ------
+    ValueError
+        For any other operation.
+
+    >>> import numpy as np
+    >>> undecided("log_softmax", np.array([0.0, -700.0 - 2.0**-44]))
+    {'extended': 1, 'double_double': 1}
+    """
+    if operation not in OPERATIONS:
+        raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, not {operation!r}")
+    format = format_of(rows.as_floating(x).dtype)
+    counts = Counter({stage.name: 0 for stage in stages_of(format)})
+    labels = y if operation == "cross_entropy" else 0
+    rows.labelled(lambda x, labels: _counted(operation, x, labels, counts), x, labels, -1)
+    return dict(counts)
+
+
+def _counted(operation: str, x: FloatArray, labels: Labels, counts: Counter[str]) -> FloatArray:
+    _evaluate(operation, x, labels, counts)
+    return x[:, 0]
+
+
+def _evaluate(
+    operation: str, x: FloatArray, labels: Labels | None = None, counts: Counter[str] | None = None
+) -> FloatArray:
+    """A kernel (rows, K); special rows as published, rows of -inf alone as equal logits."""
+    with np.errstate(all="ignore"):
+        special = _special(operation, x)
+        if special:
+            x = x.copy()
+            for at, _ in special:
+                x[at] = 0
+        labels = np.zeros(len(x), np.intp) if labels is None else labels
+        out = evaluate(operation, x, labels, stages_of(format_of(x.dtype)), counts)
+        for at, value in special:
+            if not math.isfinite(value):
+                out[at] = value
+    return out
+
+
+def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
+    # The bits without their sign; NumPy has no quick min and max of fp16.
+    doubled = x.view(f"u{x.itemsize}") << 1
+    if x.size == 0 or doubled.max() < np.array(np.inf, x.dtype).view(doubled.dtype) << 1:
+        return []
+    return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
+
+
+__all__ = [
+    "exact_cross_entropy",
+    "exact_log_softmax",
+    "exact_log_sum_exp",
+    "exact_softmax",
+    "undecided",
+]

@@ -1,0 +1,133 @@
+"""How a stage sees rows: in pieces that stay in the cache, short rows upright.
+
+Along short rows NumPy's loops are short, and cost more than what they do. So rows of up to SHORT
+logits are turned: a piece then has shape (K, rows), and a row is a column.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.formats import FloatArray
+
+SHORT = 40
+"""Rows up to this length are turned."""
+
+
+def blocks(
+    x: FloatArray, size: int, codes: npt.NDArray[np.intp] | None = None
+) -> list[tuple[slice, Block]]:
+    """Rows of x in blocks of up to `size` logits, and which rows they are."""
+    height = max(1, size // x.shape[1])
+    parts = [slice(start, start + height) for start in range(0, len(x), height)]
+    return [(rows, Block(x[rows], size, None if codes is None else codes[rows])) for rows in parts]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one format, shape (rows, K); one row alone may have more than `size` logits."""
+
+    x: FloatArray
+    size: int
+    codes: npt.NDArray[np.intp] | None = None
+    """The bits of fp16 logits, of which `x` has the values."""
+
+    @functools.cached_property
+    def turned(self) -> bool:
+        """Whether a piece has the rows as its columns."""
+        return bool(self.x.shape[1] <= SHORT)
+
+    @property
+    def along(self) -> int:
+        """The axis of a piece that runs along a row."""
+        return 0 if self.turned else 1
+
+    @functools.cached_property
+    def largest_at(self) -> npt.NDArray[np.intp]:
+        """Where the (first) largest logit of each row is, shape (rows,)."""
+        at: npt.NDArray[np.intp] = self.x.argmax(axis=1)
+        return at
+
+    @functools.cached_property
+    def largest(self) -> FloatArray:
+        """m, the largest logit of each row, shape (rows,)."""
+        return self.at(self.largest_at)
+
+    def at(self, columns: npt.NDArray[np.intp]) -> FloatArray:
+        """The logit of each row in the column given for it, shape (rows,)."""
+        return self.x[np.arange(len(self.x)), columns].astype(np.float64)
+
+    def spread(self, values: FloatArray) -> FloatArray:
+        """One value a row, to be met by a piece."""
+        return values[np.newaxis, :] if self.turned else values[:, np.newaxis]
+
+    def columns(self) -> Iterator[slice]:
+        """The columns of each piece."""
+        length = self.x.shape[1]
+        for start in range(0, length, max(self.size, SHORT)):
+            yield slice(start, min(start + max(self.size, SHORT), length))
+
+    @functools.cached_property
+    def smallest(self) -> float:
+        """The smallest logit of all rows."""
+        return float(self.x.min())
+
+    @functools.cached_property
+    def top(self) -> float:
+        """The largest logit of all rows."""
+        return float(self.x.max())
+
+    @property
+    def masked(self) -> bool:
+        """Whether any logit is -inf."""
+        return self.smallest == -math.inf
+
+    def piece(self, columns: slice, dtype: npt.DTypeLike = np.float64) -> FloatArray:
+        """A copy of some columns, turned if the rows are short."""
+        part = self.x[:, columns]
+        return (part.T if self.turned else part).astype(dtype, order="C")
+
+    def coded(self, columns: slice) -> npt.NDArray[np.intp] | None:
+        """The codes of a piece, turned if the rows are short."""
+        if self.codes is None:
+            return None
+        return self.back(self.codes[:, columns])
+
+    def places(
+        self, at: npt.NDArray[np.intp], columns: slice
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Rows and columns of the places of a flattened piece."""
+        count = len(self.x) if self.turned else columns.stop - columns.start
+        slow, fast = np.divmod(at, count)
+        row, column = (fast, slow) if self.turned else (slow, fast)
+        return row, column + columns.start
+
+    def asked(
+        self, wanted: npt.NDArray[np.bool_], columns: slice
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Where a flattened piece is wanted, and the rows and columns of these places."""
+        at = np.flatnonzero(self.back(wanted[:, columns]))
+        return at, *self.places(at, columns)
+
+    def back(self, piece: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A piece as it lies in the block, or the other way round."""
+        return piece.T if self.turned else piece
+
+    def largest_places(self, columns: slice) -> tuple[Any, Any, Any]:
+        """Which rows have their largest logit in a piece, and its place there."""
+        at = self.largest_at - columns.start
+        rows = np.flatnonzero((at >= 0) & (at < columns.stop - columns.start))
+        return rows, *((at[rows], rows) if self.turned else (rows, at[rows]))
+
+    def without_largest(self, values: FloatArray, columns: slice) -> FloatArray:
+        """Put a 0 where the largest logit is, in place."""
+        _, *place = self.largest_places(columns)
+        values[tuple(place)] = 0
+        return values

@@ -1,0 +1,120 @@
+"""The three operations that need the logarithm of a sum, on any stage that works with pairs.
+
+With r, the sum of exp(x_j - m) without its largest term, and l = log1p(r):
+
+    log_softmax(x)_i = (x_i - m) - l,    log_sum_exp(x) = m + l,    cross_entropy = l - (x_y - m)
+
+The difference x_i - m is exact as a pair, and nothing cancels in the first and the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from numerics.eft import two_sum
+from numerics.exact.blocks import Block, blocks
+from numerics.exact.extended import gaps
+from numerics.exact.logarithm import log1p
+from numerics.exact.pairs import Pair
+from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
+from numerics.formats import FP64, FloatArray, format_of
+from numerics.rows import Labels, at_label
+
+
+class Stage(Protocol):
+    """What `extended` and `double_double` have in common."""
+
+    SIZE: int
+    LOG_ERROR: float
+    LEFT_OUT: float
+
+    @property
+    def others(self) -> Callable[[Block], Pair]:
+        """r of a block, one a row."""
+
+    @property
+    def exponential(self) -> Callable[[FloatArray], Pair]:
+        """exp(x) for -64 < x <= 0."""
+
+
+def _log_of_sums(stage: Stage, parts: list[tuple[slice, Block]]) -> tuple[Pair, FloatArray]:
+    """l and its absolute error, one a row; exactly 0 where no other logit is finite.
+
+    An l that is all but lost in what was left out is set to 8 LEFT_OUT, and the error to almost
+    that: what matters of it is that it is positive (docs/exact.md, "Ties").
+    """
+    sums = [stage.others(block) for _, block in parts]
+    r = (np.concatenate([r[0] for r in sums]), np.concatenate([r[1] for r in sums]))
+    (high, low), failed = log1p(r, stage.exponential)
+    error = high * stage.LOG_ERROR + stage.LEFT_OUT + failed
+    lost = (r[0] > 0) & (high < 8 * stage.LEFT_OUT)
+    high[lost], low[lost], error[lost] = 8 * stage.LEFT_OUT, 0, (8 - 2.0**-20) * stage.LEFT_OUT
+    return (high, low), np.where(r[0] > 0, error, 0.0)
+
+
+def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
+    """a + b rounded, where a is exact and b errs by `error`."""
+    high, middle = two_sum(a[0], b[0])
+    if high.size == 0:
+        return high.astype(dtype), np.zeros(high.shape, np.bool_)
+    slack = float(np.abs(high).max() + np.abs(b[0]).max()) * 2.0**-103
+    format = format_of(dtype)
+    if format == FP64 and slack <= error.min():
+        return nearest_fp64(high, middle + (a[1] + b[1]), error + slack)
+    middle, lower = two_sum(middle, a[1])
+    error = error + 2.0**-52 * (np.abs(lower) + np.abs(b[1]))
+    return nearest(high, middle, error, format, lower=lower + b[1])
+
+
+def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
+    """(x_i - m) - l, all or those wanted."""
+    parts = blocks(x, stage.SIZE)
+    log, errors = _log_of_sums(stage, parts)
+    for rows, block in parts:
+        l_high, l_low, error = -log[0][rows], -log[1][rows], errors[rows]
+        for columns in block.columns():
+            if wanted is None:
+                spread = (block.spread(l_high), block.spread(l_low)), block.spread(error)
+                rounded, undecided = _difference(gaps(block, columns), *spread, x.dtype)
+                yield (rows, columns), block.back(rounded), block.back(undecided)
+            else:
+                _, row, column = block.asked(wanted[rows], columns)
+                gap = two_sum(block.x[row, column].astype(np.float64), -block.largest[row])
+                found = _difference(gap, (l_high[row], l_low[row]), error[row], x.dtype)
+                yield (rows.start + row, column), *found
+
+
+def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
+    """gap + log rounded; -inf for a gap of -inf."""
+    high, low = gap
+    if high.size == 0 or high.min() > -np.inf:
+        return _sum(gap, log, error, dtype)
+    beyond = np.flatnonzero(np.isneginf(high))
+    high.reshape(-1)[beyond], low.reshape(-1)[beyond] = 0.0, 0.0
+    rounded, undecided = _sum((high, low), log, error, dtype)
+    rounded.reshape(-1)[beyond], undecided.reshape(-1)[beyond] = -np.inf, False
+    return rounded, undecided
+
+
+def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
+    """m + l."""
+    parts = blocks(x, stage.SIZE)
+    log, error = _log_of_sums(stage, parts)
+    largest = np.concatenate([block.largest for _, block in parts])
+    yield slice(None), *_sum((largest, np.zeros_like(largest)), log, error, x.dtype)
+
+
+def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answer]:
+    """l - (x_y - m)."""
+    parts = blocks(x, stage.SIZE)
+    log, error = _log_of_sums(stage, parts)
+    largest = np.concatenate([block.largest for _, block in parts])
+    high, low = two_sum(largest, -at_label(x, labels).astype(np.float64))
+    beyond = np.isposinf(high)
+    high[beyond], low[beyond] = 0.0, 0.0
+    rounded, undecided = _sum((high, low), log, error, x.dtype)
+    rounded[beyond], undecided[beyond] = np.inf, False
+    yield slice(None), rounded, undecided

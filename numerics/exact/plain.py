@@ -1,0 +1,308 @@
+"""The first stage of fp16 and fp32: fp64 arithmetic, about 46 bits.
+
+Every logit is a multiple of 2^-9 and a rest, exactly. The exponential of the first is in a table
+(no libm is asked), that of the rest is a polynomial of degree 3. docs/exact.md derives the errors.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.exact import double_double, tables
+from numerics.exact.blocks import Block, blocks
+from numerics.exact.halves import negative_halves, small_halves
+from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_number
+from numerics.formats import FP16, FP32, FP64, FloatArray, Format, format_of
+from numerics.rows import Labels, at_label
+
+SIZE = 32768
+"""Logits of a piece."""
+KEPT = 2**18
+"""Rows up to this length keep their exponentials until the sum is known."""
+STEPS = 512
+LOWEST = -146
+"""Exponentials of less than this are 2^-500 in the table: not 0, and beneath notice."""
+ALONGSIDE = 2.0**-32
+"""Rows whose sum beside the largest logit of a block is more than this need none of their own."""
+NORMAL = -60.0
+"""With no gap below this, softmax of up to 2^39 logits is a normal number of fp32."""
+NEAR = 2.0**13
+"""Logits below this in magnitude are cut into grid and rest in fp32, without a shift."""
+FAR = -4096.0
+
+TO_GRID: dict[np.dtype[Any], tuple[Any, Any]] = {
+    np.dtype(np.float32): (np.int32, np.float32(1.5 * 2.0**23 / STEPS)),
+    np.dtype(np.float64): (np.int64, np.float64(1.5 * 2.0**52 / STEPS)),
+}
+"""What moves a number to the grid: the last bits of the sum count multiples of 1/STEPS."""
+SMALL = 2.0**-4
+"""log1p is a series up to here."""
+GUESSED = 2.0**-20
+"""np.log1p is the first guess above, and must be as good as this."""
+
+U = FP64.unit_roundoff
+ERROR = 200 * U
+"""Relative error of a softmax."""
+LOG_ERROR = 1000 * U
+"""Relative error of log1p(r)."""
+LEFT_OUT = 2.0**-209
+"""What an exponential below LOWEST may be off by, beside the largest of its row."""
+HALVES = 2.0**-22
+"""The error taken for fp16 when it is rounded by way of fp32 first."""
+HALF_RANGE = 300.0
+"""Exponentials of fp16 logits up to this magnitude are in a table."""
+
+LINEAR, QUADRATIC = 6.0, 3.0 + 0.25 / (2 * STEPS) ** 2
+CONSTANT = 6.0 - 1 / 32 / (2 * STEPS) ** 4
+"""6 exp(r) = CONSTANT + LINEAR r + QUADRATIC r^2 + r^3, with what does best for r^4/4."""
+
+
+def _pieces(block: Block, by_row: bool = True) -> Iterator[tuple[slice, FloatArray]]:
+    """exp(x_i - w) of a block; w is next to the largest logit of the row, or of the block."""
+    farthest = max(-block.smallest, block.top)
+    largest = block.spread(block.largest) if by_row else np.full((1, 1), block.top)
+    for columns in block.columns():
+        codes = block.coded(columns) if farthest <= HALF_RANGE else None
+        if codes is not None:
+            piece = _half_table().take(codes, mode="clip")
+        elif farthest < NEAR:
+            piece = _exponentials(block.piece(columns, np.float32), largest)
+        else:
+            gaps = block.piece(columns) - largest
+            piece = _exponentials(np.maximum(gaps, FAR, out=gaps), np.zeros((1, 1)))
+        if block.masked:
+            piece[np.isneginf(block.piece(columns))] = 0
+        yield columns, piece
+
+
+def _exponentials(x: FloatArray, largest: FloatArray) -> FloatArray:
+    """exp(x - w), w the multiple of 1/STEPS next to `largest`; x in fp32 or fp64."""
+    integer, to_grid = TO_GRID[x.dtype]
+    table = _table()
+    grid = x + to_grid
+    last = (largest.astype(x.dtype) + to_grid).view(integer)
+    at = grid.view(integer) - (last - last.dtype.type(table.size - 1))
+    at = at.astype(np.intp, copy=False)
+    grid -= to_grid
+    r = np.subtract(x, grid, out=grid).astype(np.float64, copy=False)
+    p = r + QUADRATIC
+    p *= r
+    p += LINEAR
+    p *= r
+    p += CONSTANT
+    p *= table.take(at, mode="clip")
+    return p
+
+
+@functools.cache
+def _table() -> FloatArray:
+    """exp(k/STEPS)/6 for k/STEPS from LOWEST to 0, and 2^-500 before."""
+    table = tables.powers_of_e(STEPS, LOWEST * STEPS) / 6
+    table[0] = 2.0**-500
+    return table
+
+
+@functools.cache
+def _half_table() -> FloatArray:
+    """exp(x - HALF_RANGE) of every fp16 number x within HALF_RANGE, by its bits."""
+    x = _half_values().astype(np.float64)
+    x[~(np.abs(x) <= HALF_RANGE)] = -HALF_RANGE
+    table: FloatArray = double_double.exponential(x - HALF_RANGE)[0]
+    return table
+
+
+@functools.cache
+def _half_values() -> FloatArray:
+    """Every fp16 number as fp32, by its bits."""
+    return np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+
+
+def _blocks(x: FloatArray) -> list[tuple[slice, Block]]:
+    if x.dtype != FP16.dtype:
+        return blocks(x, SIZE)
+    # NumPy works on fp16 one number at a time.
+    codes = x.view(np.uint16).astype(np.intp)
+    return blocks(_half_values().take(codes, mode="clip"), SIZE, codes)
+
+
+# --- Sums ----------------------------------------------------------------------------------------
+
+
+def _sum(values: FloatArray, along: int) -> FloatArray:
+    """Sums of rows: at most 100 additions on any way, in whatever order NumPy adds."""
+    if along == 0:
+        return np.asarray(np.add.reduce(values, axis=0))
+    rows, length = values.shape
+    while length > 32:
+        depth = min(32, math.isqrt(length))
+        width = length // depth
+        whole = depth * width
+        folded = np.add.reduce(values[:, :whole].reshape(rows, depth, width), axis=1)
+        if whole < length:
+            folded[:, : length - whole] += values[:, whole:]
+        values, length = folded, width
+    return np.asarray(np.add.reduce(values, axis=1))
+
+
+def _total(sums: list[FloatArray]) -> FloatArray:
+    """The sum of the sums of pieces."""
+    return sums[0] if len(sums) == 1 else _sum(np.stack(sums, axis=1), 1)
+
+
+# --- The four operations -------------------------------------------------------------------------
+
+
+def softmax(x: FloatArray) -> Iterator[Answer]:
+    """exp(x_i - w) / sum_j exp(x_j - w)."""
+    half = x.dtype == FP16.dtype
+    error = HALVES if half else ERROR
+    for rows, block in _blocks(x):
+        # Finding the largest logit of each row costs more than finding out that it was not needed.
+        by_row = False
+        kept, total = _summed(block, by_row)
+        if not total.min() > ALONGSIDE:
+            by_row = True
+            kept, total = _summed(block, by_row)
+        inverse = 1 / total
+        below, above = (block.spread(inverse * (1 + side)) for side in (-error, error))
+        for columns, piece in kept or _pieces(block, by_row):
+            low = (piece * below).astype(np.float32)
+            np.multiply(piece, above, out=piece)
+            high = piece.astype(np.float32)
+            if half:
+                low, high = small_halves(low), small_halves(high)
+                undecided = np.not_equal(low.view(np.int16), high.view(np.int16))
+                at = np.flatnonzero(undecided)
+                value = piece.reshape(-1)[at] / (1 + error)
+                _replace(low, undecided, at, value, value * (2 * ERROR), FP16)
+            else:
+                undecided = np.not_equal(low, high)
+                if block.smallest < block.top + NORMAL:
+                    _settle_subnormal(low, undecided, piece)
+            yield (rows, columns), block.back(low), block.back(undecided)
+
+
+def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] | None, FloatArray]:
+    """The pieces of a block, unless its row is too long to keep them, and the sums of its rows."""
+    kept = list(_pieces(block, by_row)) if block.x.shape[1] <= KEPT else None
+    pieces = kept or _pieces(block, by_row)
+    return kept, _total([_sum(piece, block.along) for _, piece in pieces])
+
+
+def _settle_subnormal(rounded: FloatArray, undecided: Flags, value: FloatArray) -> None:
+    """fp32 results that may be subnormal, again: the processor may flush them to 0."""
+    at = np.flatnonzero(value < FP32.smallest_normal)
+    small = value.reshape(-1)[at]
+    _replace(rounded, undecided, at, small, small * (2 * ERROR) + 2.0**-200, FP32)
+
+
+def _replace(
+    rounded: FloatArray,
+    undecided: Flags,
+    at: npt.NDArray[np.intp],
+    value: FloatArray,
+    error: FloatArray,
+    format: Format,
+) -> None:
+    """Round some outputs of a piece again, from fp64."""
+    if at.size:
+        found = nearest(value, np.zeros(1), error, format)
+        rounded.reshape(-1)[at], undecided.reshape(-1)[at] = found
+
+
+def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArray]:
+    """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
+    r = np.concatenate([_others(block) for _, block in parts])
+    lowest = min(block.smallest - block.top for _, block in parts)
+    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].x.shape[1]
+    log = _log1p(r)
+    return log, np.where(r > 0, log * LOG_ERROR + left_out, 0.0)
+
+
+def _others(block: Block) -> FloatArray:
+    """r = sum_j exp(x_j - m) without the largest term."""
+    largest, sums = np.ones(len(block.x)), []
+    for columns, piece in _pieces(block):
+        rows, *place = block.largest_places(columns)
+        largest[rows] = piece[tuple(place)]
+        piece[tuple(place)] = 0
+        sums.append(_sum(piece, block.along))
+    return _total(sums) / largest
+
+
+def _log1p(r: FloatArray) -> FloatArray:
+    """log(1 + r) by the series of atanh up to SMALL, and one step of Newton's method above."""
+    s = r / (2 + r)
+    z = s * s
+    series = 2 * s * (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z / 11)))))
+    y = np.log1p(r)
+    y[~((y >= 0) & (y < 64))] = 0
+    c = (1 + r) * _exponentials(-y, np.zeros(1)) - 1
+    # A guess that is not as good as it should be, and np.log1p is only that, decides nothing.
+    newton = np.where(np.abs(c) < GUESSED, y + (c - c * c / 2), np.nan)
+    return np.where(r <= SMALL, series, newton)
+
+
+def log_softmax(x: FloatArray) -> Iterator[Answer]:
+    """(x_i - m) - l, and -l for the largest."""
+    parts = _blocks(x)
+    logs, errors = _log_of_sums(parts)
+    negative = _negative_halves if x.dtype == FP16.dtype else _negative
+    for rows, block in parts:
+        for columns in block.columns():
+            rounded, undecided = negative(block, columns, logs[rows], errors[rows])
+            yield (rows, columns), block.back(rounded), block.back(undecided)
+    at = np.concatenate([block.largest_at for _, block in parts])
+    yield (np.arange(len(x)), at), *nearest_number(0.0 - logs, errors, format_of(x.dtype))
+
+
+def _negative(block: Block, columns: slice, log: FloatArray, error: FloatArray) -> Rounded:
+    """-((m - x_i) + l) of a piece, rounded to fp32."""
+    log, error = block.spread(log), block.spread(error)
+    surprise = np.subtract(block.spread(block.largest), block.piece(columns))
+    surprise += log
+    low = surprise * (1 - 4 * U)
+    low -= error
+    surprise *= 1 + 4 * U
+    surprise += error
+    rounded = low.astype(np.float32)
+    undecided = np.not_equal(rounded, surprise.astype(np.float32))
+    return np.negative(rounded, out=rounded), undecided
+
+
+def _negative_halves(block: Block, columns: slice, log: FloatArray, error: FloatArray) -> Rounded:
+    """-((m - x_i) + l) of a piece, rounded to fp16: in fp32, where that leaves doubt in fp64."""
+    x = block.piece(columns, np.float32)
+    surprise = block.spread(block.largest.astype(np.float32)) - x
+    surprise += block.spread(log.astype(np.float32))
+    rounded = negative_halves(surprise * np.float32(1 - 2 * HALVES))
+    surprise *= np.float32(1 + 2 * HALVES)
+    undecided = np.not_equal(rounded.view(np.int16), negative_halves(surprise).view(np.int16))
+    at = np.flatnonzero(undecided)
+    row, _ = block.places(at, columns)
+    value = (block.largest[row] - x.reshape(-1)[at]) + log[row]
+    _replace(rounded, undecided, at, -value, error[row] + 4 * U * value, FP16)
+    return rounded, undecided
+
+
+def log_sum_exp(x: FloatArray) -> Iterator[Answer]:
+    """m + l."""
+    parts = _blocks(x)
+    log, error = _log_of_sums(parts)
+    value = np.concatenate([block.largest for _, block in parts]) + log
+    yield slice(None), *nearest_number(value, error + 2 * U * np.abs(value), format_of(x.dtype))
+
+
+def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:
+    """(m - x_y) + l."""
+    parts = _blocks(x)
+    log, error = _log_of_sums(parts)
+    largest = np.concatenate([block.largest for _, block in parts])
+    value = (largest - at_label(x, labels)) + log
+    yield slice(None), *nearest_number(value, error + 4 * U * value, format_of(x.dtype))

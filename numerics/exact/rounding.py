@@ -1,0 +1,103 @@
+"""The rounding test: is every number within `error` of high + low rounded to the same one?
+
+Knows formats and pairs, and no softmax. Uses integer operations for subnormal results, so that it
+does not matter whether the processor flushes them to zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.eft import fast_two_sum, two_sum
+from numerics.exact.pairs import Pair
+from numerics.formats import FloatArray, Format
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Rounded: TypeAlias = tuple[FloatArray, Flags]
+Answer: TypeAlias = tuple[Any, FloatArray, Flags]
+"""Where outputs belong, what they are rounded to, and which of them are undecided."""
+INTEGERS = {"fp16": np.int16, "fp32": np.int32, "fp64": np.int64}
+
+
+def nearest(
+    high: FloatArray,
+    low: FloatArray,
+    error: Any,
+    format: Format,
+    *,
+    lower: Any = 0.0,
+    exponent: Any = 0,
+) -> Rounded:
+    """(high + low + lower +- error) 2^exponent rounded to nearest, and where that is two numbers.
+
+    high + low is taken exactly, so that a tiny `lower` decides ties. |low| is much smaller than
+    |high|; the others are smaller still.
+    """
+    high, low = fast_two_sum(high, low)
+    negative = np.signbit(high)
+    below, above = lower - error, lower + error
+    below, above = np.where(negative, -above, below), np.where(negative, -below, above)
+    high, low = np.abs(high), np.where(negative, -low, low)
+    # Everything in units of the last place of the result, 2^unit.
+    lowest = format.min_exponent - format.precision + 1
+    unit = np.maximum(np.frexp(high)[1] + exponent - format.precision, lowest)
+    shift = np.maximum(exponent - unit, -2000)
+    high, low, below, above = (np.ldexp(part, shift) for part in (high, low, below, above))
+    whole = np.rint(high)
+    middle = two_sum(high - whole, low)
+    # Below a power of two the next number is half as far away.
+    hidden = 2.0 ** (format.precision - 1)
+    narrow = (whole == hidden) & (unit > lowest)
+    first = _step(middle, below, narrow, up=np.greater, down=np.less_equal)
+    last = _step(middle, above, narrow, up=np.greater_equal, down=np.less)
+    return _assembled(whole + last, unit, negative, format), (first != last) | np.isnan(middle[0])
+
+
+def _step(
+    middle: Pair, rest: FloatArray, narrow: Flags, up: np.ufunc, down: np.ufunc
+) -> FloatArray:
+    """Places to go from the nearest whole number: 1, 0, -1, or -1/2 below a power of two."""
+    high, low = two_sum(middle[0], middle[1] + rest)
+    half = np.where(narrow, 0.25, 0.5)
+    rises = (high > 0.5) | ((high == 0.5) & up(low, 0))
+    falls = (high < -half) | ((high == -half) & down(low, 0))
+    step: FloatArray = rises - np.where(narrow, 0.5, 1.0) * falls
+    return step
+
+
+def nearest_fp64(high: FloatArray, low: FloatArray, error: Any) -> Rounded:
+    """high + low +- error rounded to fp64, where the error is at least 2^-104 |high|.
+
+    The addition of the processor is the rounding; that of low +- error is beneath the error.
+    """
+    above = low + error
+    above += high
+    low -= error
+    low += high
+    return low, np.not_equal(low, above)
+
+
+def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Rounded:
+    """value +- error rounded to fp16 or fp32: by casts, where they are beyond doubt."""
+    rounded = (value - error).astype(format.dtype)
+    undecided = np.not_equal(rounded, (value + error).astype(format.dtype))
+    small = np.abs(value) < 2 * format.smallest_normal
+    if small.any():
+        found = nearest(value[small], np.zeros(1), error[small], format)
+        rounded[small], undecided[small] = found
+    # What is left of an infinite value when an infinite error is taken from it.
+    infinite = np.isinf(value)
+    rounded[infinite], undecided[infinite] = value[infinite], False
+    return rounded, undecided
+
+
+def _assembled(whole: FloatArray, unit: FloatArray, negative: Flags, format: Format) -> FloatArray:
+    """+-whole 2^unit, which the format has, as subnormal numbers or as infinity too."""
+    result: FloatArray = np.ldexp(whole, unit).astype(format.dtype)
+    bits = result.view(INTEGERS[format.name])
+    subnormal = whole < 2.0 ** (format.precision - 1)
+    np.copyto(bits, whole.astype(bits.dtype), where=subnormal)
+    return np.asarray(np.where(negative, -result, result))
