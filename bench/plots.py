@@ -189,8 +189,10 @@ def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
     if row["nan_failures"] + row["infinity_failures"] + row["missed_special"] > 0:
         text = "NaN" if row["nan_failures"] else "inf" if row["infinity_failures"] else "value"
         return to_rgb(FAILURE), text, dark
-    if row["outcome"] != "measured":
+    if row["outcome"] == "undefined":
         return to_rgb("#EEEEEE"), "none", light
+    if row["outcome"] != "measured":
+        return to_rgb(FAILURE), str(row["outcome"]).split()[0], dark
     level = float(norm(min(max(row["max_ulp"], 0.25), 1e8)))
     text = figure(row["max_ulp"]) + ("*" if row["lost_to_zero"] else "")
     return ERRORS(level)[:3], text, dark if level > 0.45 else light

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tabulate import tabulate
-
 from numerics import FORMATS, OPERATIONS, Method
 
 if TYPE_CHECKING:
@@ -29,6 +27,8 @@ HEADLINE_COLUMNS = 600
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
     """A Markdown table: the first `text` columns to the left, the others to the right."""
+    from tabulate import tabulate
+
     alignment = ["left"] * text + ["right"] * (len(headers) - text)
     return tabulate(
         rows, headers, tablefmt="pipe", colalign=alignment if rows else None, disable_numparse=True
@@ -244,6 +244,8 @@ def invariances(run: Run) -> str:
         shown = [
             "not offered"
             if c not in share
+            else "raised"
+            if by_check["message"][c]
             else f"{100 * share[c]:.2g} % differ"
             if share[c]
             else "same"
