@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bench import compare, race, report, runs, specs
 from bench.compare import PredictionError
 from bench.conditions import Conditions
-from bench.files import MarkerError, write_whole
+from bench.files import MarkerError, check_writable, write_whole
 
 if TYPE_CHECKING:
     from bench.verdict import Verdict
@@ -108,6 +108,14 @@ def _add_verdict(commands: Any) -> None:
         metavar="R",
         help="at most R times the time of stable, in the geometric mean over K = 5 to 4096",
     )
+    judged.add_argument(
+        "--seconds",
+        type=_limit,
+        default=25.0,
+        metavar="N",
+        help="begin no further case of a subject after so long; those left out are named "
+        "(default: 25)",
+    )
     judged.add_argument("--format", choices=("table", "json"), default="table")
     judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
     judged.add_argument(
@@ -190,8 +198,10 @@ def _verdict(options: argparse.Namespace) -> int:
     subjects, missing = specs.load(options.subjects)
     if missing:
         raise specs.SpecError("; ".join(missing))
+    if options.save:
+        check_writable(options.save)
     cache = Cache(options.reference_cache)
-    verdicts = verdict.measure(list(subjects.values()), cache, _progress)
+    verdicts = verdict.measure(list(subjects.values()), cache, _progress, options.seconds)
     conditions = Conditions(**{name: getattr(options, name) for name in vars(Conditions())})
     broken = [line for one in verdicts for line in violations(one, conditions)]
     if options.save:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench import runs, specs
 from bench.accuracy import Record
 from bench.cases import EFFORTS, Case, at_effort
-from bench.files import write_whole
+from bench.files import check_writable, write_whole
 from bench.invariance import Invariance
 from bench.reference import Cache, Exact, references
 from bench.subjects import SUBJECTS, Subject
@@ -119,11 +119,9 @@ def _prepare_for_writing(option: str, path: Path | None) -> None:
         return
     name = f"--{option.replace('_', '-')}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
-            raise PermissionError("is a folder" if path.is_dir() else "folder is not writable")
+        check_writable(path)
     except OSError as error:
-        raise pytest.UsageError(f"{name}={path}: {error}") from None
+        raise pytest.UsageError(f"{name}: {error}") from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench import peers
-from bench.subjects import FOREIGN, SUBJECTS, Subject, described
+from bench.subjects import FOREIGN, SUBJECTS, Subject, described, printable
 from numerics import FORMATS, OPERATIONS
 
 Function = Callable[..., Any]
@@ -100,9 +100,14 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
 def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Function]]:
     """The functions of the subject that a spec belongs to: its module, if there is room."""
     name = Path(spec.module).stem if spec.module.endswith(".py") else spec.module
-    taken = name in SUBJECTS or name in peers.PEERS
-    if taken or spec.operation in found.get(name, {}):
-        name = f"{name}:{spec.function}"
+    name = printable(name, 80)
+    ours_or_peer = name in SUBJECTS or name in peers.PEERS
+    others = {} if ours_or_peer else found.get(name, {})
+    elsewhere = any(other.module != spec.module for other, _ in others.values())
+    if ours_or_peer or elsewhere or spec.operation in others:
+        name = printable(
+            spec.text.partition("=")[0] if elsewhere else f"{name}:{spec.function}", 80
+        )
     group: dict[str, tuple[Spec, Function]] = found.setdefault(name, {})
     return group
 

@@ -52,8 +52,13 @@ def described(error: BaseException) -> str:
     """
     # TracebackException's text stands in for a __str__ that raises.
     text = f"{type(error).__name__}: {traceback.TracebackException.from_exception(error)}"
+    return printable(text, 300)
+
+
+def printable(text: str, length: int) -> str:
+    """One line of at most so many characters, of which none means anything to whoever shows it."""
     line = " ".join(text.split())
-    return "".join(c if c.isprintable() and c != "$" else "?" for c in line)[:300]
+    return "".join(c if c.isprintable() and c != "$" else "?" for c in line)[:length]
 
 
 def of_method(method: Method) -> Subject:

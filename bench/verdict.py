@@ -1,7 +1,7 @@
 """verdict: everything worth knowing about a subject's errors, bits and speed, within a minute.
 
-The cases are those of effort quick. Those of many shapes come last: a library that compiles for
-each shape runs out of time there, and what it missed is named.
+The cases are those of effort quick, special rows first and those of many shapes last: a library
+that compiles for each shape runs out of time there, and what it missed is named.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.08
 """At most so many rounds for each timing, and so long."""
 CASE_SECONDS = 25.0
-"""No further case is begun after so long."""
+"""No further case of a subject is begun after so long, unless more is granted."""
 _MISROUNDED = SURVIVAL_THRESHOLDS.index(0.5)
 _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
 
@@ -123,9 +123,11 @@ class Verdict:
         return statistics.geometric_mean(ratios) if ratios else None
 
 
-def measure(subjects: Sequence[Subject], cache: Cache, track: Track) -> list[Verdict]:
+def measure(
+    subjects: Sequence[Subject], cache: Cache, track: Track, case_seconds: float = CASE_SECONDS
+) -> list[Verdict]:
     """A verdict on each subject; exact values come from the cache, or are computed in all cores."""
-    cases = sorted(at_effort("quick"), key=lambda case: len(case.batches(FP32)))
+    cases = sorted(at_effort("quick"), key=_by_urgency)
     keys = [(case, name) for case in cases for name in FORMATS if name in case.formats]
     jobs = [(case.batches(FORMATS[name]), name) for case, name in keys]
     found = references(jobs, cache, workers=os.cpu_count() or 1)
@@ -133,12 +135,24 @@ def measure(subjects: Sequence[Subject], cache: Cache, track: Track) -> list[Ver
         (keys[index][0].name, keys[index][1]): exact
         for index, exact in track(found, len(jobs), "mpmath references")
     }
-    return [_verdict(subject, keys, truth, track) for subject in subjects]
+    verdicts = []
+    for subject in subjects:
+        records = _records(subject, keys, truth, case_seconds)
+        measured = dict(track(records, len(keys), f"{subject.name}: errors"))
+        verdicts.append(_verdict(subject, keys, measured, track))
+    return verdicts
 
 
-def _verdict(subject: Subject, keys: Sequence[Key], truth: Truth, track: Track) -> Verdict:
-    errors = track(_records(subject, keys, truth), len(keys), f"{subject.name}: errors")
-    measured = dict(errors)
+def _by_urgency(case: Case) -> tuple[bool, int]:
+    return case.family != "special", len(case.batches(FP32))
+
+
+def _verdict(
+    subject: Subject,
+    keys: Sequence[Key],
+    measured: Mapping[tuple[str, str], Sequence[Record]],
+    track: Track,
+) -> Verdict:
     records = [record for key in measured for record in measured[key]]
     cells = [_cell(subject, operation, name, records) for operation, name in _pairs()]
     formats = {cell.format for cell in cells if cell.offered}
@@ -179,13 +193,13 @@ def _bits(subject: Subject, format_name: str) -> list[Invariance]:
 
 
 def _records(
-    subject: Subject, keys: Sequence[Key], truth: Truth
+    subject: Subject, keys: Sequence[Key], truth: Truth, seconds: float
 ) -> Iterator[tuple[tuple[str, str], list[Record]]]:
     """The records of each case and format, for as long as there is time.
 
     Where labels are out of range, cross-entropy is left alone: nothing is asked of a subject there.
     """
-    end = time.perf_counter() + CASE_SECONDS
+    end = time.perf_counter() + seconds
     for case, name in keys:
         if time.perf_counter() > end:
             return
@@ -218,7 +232,7 @@ def _cell(subject: Subject, operation: str, format_name: str, records: Sequence[
         confident_ulp=_max_ulp([r for r in others if r.case == CONFIDENT]),
         max_ulp=_max_ulp(others),
         worst=_witness(worst, "largest") if worst else None,
-        failures=_failures(others),
+        failures=_failures([*others, *(r for r in special if r.summary is None)]),
         failed=_witness(failed, "worst") if failed else None,
         special_missed=_beyond(special, _MISSED),
         special_elements=_elements(special),

@@ -20,6 +20,15 @@ from numerics import FORMATS, OPERATIONS
 
 Part: TypeAlias = str | Table
 OWN = ("stable", "fast")
+DEPENDENCE = {
+    "same call twice": "earlier calls",
+    "F order": "memory order",
+    "row alone": "the batch around a row",
+    "moved axis": "the place of the axis",
+    "strided": "strides",
+    "reversed strides": "the direction of strides",
+}
+"""What bits depend on when a check fails that should change none."""
 
 
 # --- One sentence --------------------------------------------------------------------------------
@@ -72,7 +81,7 @@ def _special(cells: Sequence[Cell]) -> str:
 
 
 def _bits(verdict: Verdict) -> str:
-    found = list(dict.fromkeys(m.check for m in changed(verdict)))
+    found = list(dict.fromkeys(DEPENDENCE[m.check] for m in changed(verdict)))
     return f"bits depend on {', '.join(found)}" if found else "bits depend on the rows alone"
 
 
@@ -107,7 +116,9 @@ def plain(verdicts: Iterable[Verdict]) -> str:
     with console.capture() as capture:
         for verdict in verdicts:
             for part in parts(verdict, terminal=False):
-                console.print(part, end="\n\n" if isinstance(part, Table) else "\n", soft_wrap=True)
+                console.print(part, soft_wrap=True)
+                if isinstance(part, Table):
+                    console.print()
     return "\n".join(line.rstrip() for line in capture.get().splitlines()).strip()
 
 
