@@ -36,7 +36,7 @@ SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
 CONFIDENT = "confident"
 COLUMNS = (5, 64, 600, 4096)
 BATCH_BYTES = 2**18
-ROUNDS, SECONDS = 15, 0.08
+ROUNDS, SECONDS = 15, 0.15
 """At most so many rounds for each timing, and so long."""
 CASE_SECONDS = 25.0
 """No further case of a subject is begun after so long, unless more is granted."""
