@@ -7,15 +7,14 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from bench import compare, race, report, runs, specs
+from bench import compare, race, report, runs, specs, verdict
 from bench.compare import PredictionError
-from bench.conditions import Conditions
+from bench.conditions import Conditions, violations
 from bench.files import MarkerError, check_writable, write_whole
-
-if TYPE_CHECKING:
-    from bench.verdict import Verdict
+from bench.reference import Cache
+from bench.verdict import Verdict
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -111,10 +110,10 @@ def _add_verdict(commands: Any) -> None:
     judged.add_argument(
         "--seconds",
         type=_limit,
-        default=25.0,
+        default=verdict.CASE_SECONDS,
         metavar="N",
         help="begin no further case of a subject after so long; those left out are named "
-        "(default: 25)",
+        f"(default: {verdict.CASE_SECONDS:g})",
     )
     judged.add_argument("--format", choices=("table", "json"), default="table")
     judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
@@ -191,10 +190,6 @@ def _race(options: argparse.Namespace) -> None:
 
 
 def _verdict(options: argparse.Namespace) -> int:
-    from bench import verdict
-    from bench.conditions import violations
-    from bench.reference import Cache
-
     subjects, missing = specs.load(options.subjects)
     if missing:
         raise specs.SpecError("; ".join(missing))
@@ -213,7 +208,7 @@ def _verdict(options: argparse.Namespace) -> int:
 def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
     from rich.console import Console
 
-    from bench import verdict, verdict_tables
+    from bench import verdict_tables
 
     conclusions = [verdict_tables.conclusion(one) for one in verdicts]
     if how == "json":

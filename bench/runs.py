@@ -285,8 +285,8 @@ def _invariance_table(path: Path, entries: list[Any]) -> pd.DataFrame:
             or not all(_is_count(entry.get(name)) for name in counts)
         ):
             raise RunFileError(f"{path}: invariance {index} lacks its figures")
-    table = pd.DataFrame(entries, columns=[*texts, *counts, "message"])
-    return table.fillna({"message": ""})
+    rows = [{"message": "", **entry} for entry in entries]
+    return pd.DataFrame(rows, columns=[*texts, *counts, "message"])
 
 
 def shared(runs: Sequence[Run]) -> list[Run]:

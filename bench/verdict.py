@@ -1,6 +1,6 @@
 """verdict: everything worth knowing about a subject's errors, bits and speed, within a minute.
 
-The cases are those of effort quick, special rows first and those of many shapes last: a library
+The cases are those of effort quick, the telling ones first and those of many shapes last: a library
 that compiles for each shape runs out of time there, and what it missed is named.
 """
 
@@ -38,7 +38,8 @@ COLUMNS = (5, 64, 600, 4096)
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.15
 """At most so many rounds for each timing, and so long."""
-CASE_SECONDS = 25.0
+FEW_SHAPES = 3
+CASE_SECONDS = 20.0
 """No further case of a subject is begun after so long, unless more is granted."""
 _MISROUNDED = SURVIVAL_THRESHOLDS.index(0.5)
 _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
@@ -143,8 +144,10 @@ def measure(
     return verdicts
 
 
-def _by_urgency(case: Case) -> tuple[bool, int]:
-    return case.family != "special", len(case.batches(FP32))
+def _by_urgency(case: Case) -> tuple[bool, bool, int]:
+    shapes = len(case.batches(FP32))
+    telling = case.name == CONFIDENT or case.family in ("special", "random")
+    return shapes > FEW_SHAPES, not telling, shapes
 
 
 def _verdict(
