@@ -179,7 +179,8 @@ def headline(run: Run) -> str:
 
 
 def _worst(cell: pd.DataFrame, operation: str) -> str:
-    return figure(cell.loc[cell["operation"] == operation, "max_ulp"].max())
+    mine = cell[cell["operation"] == operation]
+    return "not offered" if mine.empty else figure(mine["max_ulp"].max())
 
 
 def _time(throughput: pd.DataFrame, subject: str, format_name: str) -> str:
@@ -208,6 +209,9 @@ def errors_by_method(run: Run) -> str:
             shown = []
             for operation in OPERATIONS:
                 cell = cells[cells["operation"] == operation]
+                if cell.empty:
+                    shown.append("not offered")
+                    continue
                 error = cell.loc[cell["family"] == "random", "max_ulp"].max()
                 shown.append(f"{figure(error)} ({ratio(cell['claim_ratio'].max())})")
             rows.append([subject, format_name, *shown])
