@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import compare, peers, report, runs
+from bench import compare, race, report, runs, specs, verdict
 from bench.compare import PredictionError
-from bench.files import MarkerError, write_whole
+from bench.conditions import Conditions, violations
+from bench.files import MarkerError, check_writable, write_whole
+from bench.reference import Cache
+from bench.verdict import Verdict
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -44,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     _add_race(commands)
+    _add_verdict(commands)
 
     keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
     keep.add_argument("file", type=Path, metavar="FILE")
@@ -56,7 +61,7 @@ def _add_race(commands: Any) -> None:
         "race",
         help="time fast against other libraries, in interleaved rounds",
         description="Softmax at several sizes, log-softmax and log-sum-exp at the first, against "
-        f"np.exp and the installed ones of {', '.join(peers.PEERS)}, in one process and one thread "
+        f"np.exp and the installed ones of {', '.join(race.RIVALS)}, in one process and one thread "
         "(A B A B ...). Prints a table of medians and of ratios, which are medians of the ratios "
         "within each round.",
     )
@@ -67,8 +72,72 @@ def _add_race(commands: Any) -> None:
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep all rounds")
 
 
+def _add_verdict(commands: Any) -> None:
+    judged = commands.add_parser(
+        "verdict",
+        help="judge any softmax, log-softmax, log-sum-exp or cross-entropy, within a minute",
+        description="Largest ulp errors and where they are, failures by kind, bits that depend on "
+        "how the same rows are passed, and time against our methods stable and fast. The exit "
+        "status is 0; 1 when a condition does not hold; 2 for a subject that cannot be had.",
+    )
+    judged.add_argument("subjects", nargs="+", metavar="SUBJECT", help=specs.HELP)
+    asked = judged.add_argument_group("conditions, each for every operation and format")
+    asked.add_argument(
+        "--max-ulp",
+        type=_limit,
+        metavar="N",
+        help="no error above N ulp in any row, and nothing that is NaN, infinite or raised",
+    )
+    asked.add_argument(
+        "--no-failures", action="store_true", help="nothing NaN, infinite, lost to zero or raised"
+    )
+    asked.add_argument(
+        "--special-rows",
+        action="store_true",
+        help="rows with NaN, +inf or only -inf give what README's contracts say",
+    )
+    asked.add_argument(
+        "--same-bits",
+        action="store_true",
+        help="bits that do not depend on memory order, batch, strides or axis",
+    )
+    asked.add_argument(
+        "--max-time-ratio",
+        type=_limit,
+        metavar="R",
+        help="at most R times the time of stable, in the geometric mean over K = 5 to 4096",
+    )
+    judged.add_argument(
+        "--seconds",
+        type=_limit,
+        default=verdict.CASE_SECONDS,
+        metavar="N",
+        help="begin no further case of a subject after so long; those left out are named "
+        f"(default: {verdict.CASE_SECONDS:g})",
+    )
+    judged.add_argument("--format", choices=("table", "json"), default="table")
+    judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
+    judged.add_argument(
+        "--reference-cache",
+        type=Path,
+        default=ROOT / ".reference-cache",
+        metavar="DIR",
+        help="where exact values are kept (default: .reference-cache)",
+    )
+
+
+def _limit(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, not {text}")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did its work, 2 for input that it cannot use."""
+    """Run one command; 0 when it did its work, 1 for a verdict that does not hold what was asked.
+
+    2 for input that it cannot use, 130 when interrupted.
+    """
     options = parser().parse_args(arguments)
     try:
         if options.command == "compare":
@@ -77,10 +146,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _report(options)
         elif options.command == "race":
             _race(options)
+        elif options.command == "verdict":
+            return _verdict(options)
         else:
             write_whole(options.output, runs.compact(options.file))
             print(f"wrote {options.output}")
-    except (runs.RunFileError, MarkerError, PredictionError, OSError) as error:
+    except (runs.RunFileError, MarkerError, PredictionError, specs.SpecError, OSError) as error:
         print(f"bench {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -104,7 +175,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _race(options: argparse.Namespace) -> None:
-    from bench import race, race_tables
+    from bench import race_tables
 
     if min(options.mebibytes) < 1 or options.rounds < 1:
         raise runs.RunFileError("sizes and rounds must be at least 1")
@@ -118,12 +189,50 @@ def _race(options: argparse.Namespace) -> None:
     print("\nleft out:", "; ".join(missing) or "nothing")
 
 
+def _verdict(options: argparse.Namespace) -> int:
+    subjects, missing = specs.load(options.subjects)
+    if missing:
+        raise specs.SpecError("; ".join(missing))
+    if options.save:
+        check_writable(options.save)
+    cache = Cache(options.reference_cache)
+    verdicts = verdict.measure(list(subjects.values()), cache, _progress, options.seconds)
+    conditions = Conditions(**{name: getattr(options, name) for name in vars(Conditions())})
+    broken = [line for one in verdicts for line in violations(one, conditions)]
+    if options.save:
+        verdict.save(options.save, verdicts)
+    _print_verdicts(verdicts, broken, options.format)
+    return 1 if broken else 0
+
+
+def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
+    from rich.console import Console
+
+    from bench import verdict_tables
+
+    conclusions = [verdict_tables.conclusion(one) for one in verdicts]
+    if how == "json":
+        said = {"conclusions": conclusions, "violations": list(broken)}
+        print(runs.to_json(said | verdict.content(verdicts)), end="")
+        return
+    print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        print(verdict_tables.plain(verdicts))
+        return
+    for one in verdicts:
+        for part in verdict_tables.parts(one, terminal=True):
+            console.print(part, soft_wrap=isinstance(part, str))
+
+
 def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:
     """Show on standard error how many of them are done."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(things, doing, total=count, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(things, doing, total=count, console=console, transient=True, disable=hidden)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -11,17 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench import metrics
+from bench import metrics, witness
 from bench.cases import Batch, Case, checksum
 from bench.metrics import Errors, Summary
 from bench.reference import Exact
-from bench.subjects import Subject
+from bench.subjects import FOREIGN, Subject, described
 from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray, Format
 
 ELEMENTWISE = ("softmax", "log_softmax")
-SHORT_ROW = 16
-"""Rows up to this length are kept whole as witnesses; longer ones are named by their place."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,10 @@ class Claim:
 class Record:
     """One row: subject x operation x case x format, with every figure measured on it.
 
-    `outcome` is "measured", "raised" (see `message`) or "undefined" (labels out of range, where an
-    IndexError is expected; `message` holds what came).
+    `outcome` is "measured", "undefined" (labels out of range, where an IndexError is expected;
+    `message` holds what came), or, with a `message`, "raised", "wrong result" (in shape or dtype)
+    or "wrote to input". `worst` is the output with the largest error, a failure before any number;
+    `largest` that with the largest finite error, None where it is the same.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class Record:
     nonzero_at_minus_inf: int = 0
     flags: tuple[str, ...] = ()
     worst: dict[str, Any] | None = None
+    largest: dict[str, Any] | None = None
     output_sha256: str = ""
     max_ulp_by_width: tuple[tuple[int, float | None], ...] = ()
 
@@ -80,7 +82,7 @@ def complaints(subject: Subject, record: Record) -> list[str]:
     if record.outcome == "undefined":
         expected = record.message.startswith("IndexError") or not subject.ours
         return [] if expected else [f"expected an IndexError, got {record.message or 'a result'}"]
-    if record.outcome == "raised" or record.summary is None:
+    if record.summary is None:
         return [record.message]
     found = []
     claim = record.claim
@@ -112,7 +114,7 @@ def measure(
 ) -> Record:
     """Run a subject on copies of a case's batches and compare with the exact values."""
     batches, facts, input_sha256 = _prepared(case, format)
-    outputs, flags, message = _call(subject, operation, batches)
+    outputs, flags, offence = _call(subject, operation, batches)
     record = Record(
         subject=subject.name,
         operation=operation,
@@ -120,8 +122,8 @@ def measure(
         family=case.family,
         format=format.name,
         input_sha256=input_sha256,
-        outcome="undefined" if operation not in exact else "raised" if message else "measured",
-        message=message,
+        outcome=offence.outcome if operation in exact else "undefined",
+        message=offence.message,
         flags=flags,
     )
     if record.outcome != "measured":
@@ -137,7 +139,8 @@ def measure(
         sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
         claim=_claim(subject.bounds.get(operation), facts, parts, compared),
         nonzero_at_minus_inf=_nonzero(batches, outputs) if operation == "softmax" else 0,
-        worst=_worst(batches, outputs, parts, compared),
+        worst=witness.worst(batches, outputs, parts, compared),
+        largest=witness.largest(batches, outputs, parts, compared),
         output_sha256=metrics.bits(outputs),
         max_ulp_by_width=_by_width(batches, compared),
     )
@@ -154,31 +157,48 @@ def _prepared(case: Case, format: Format) -> tuple[list[Batch], list[RowFacts], 
     return batches, facts, checksum(batches)
 
 
+class Offence(Exception):  # noqa: N818 - not an error of ours
+    """What a subject did instead of its part, as `outcome` and `message` of a record."""
+
+    def __init__(self, outcome: str, message: str) -> None:  # noqa: D107
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
+
+
+KEPT = Offence("measured", "")
+
+
 def _call(
     subject: Subject, operation: str, batches: Sequence[Batch]
-) -> tuple[list[FloatArray], tuple[str, ...], str]:
-    """Outputs, floating-point flags raised, and a message when the subject did not do its part."""
+) -> tuple[list[FloatArray], tuple[str, ...], Offence]:
+    """Outputs, floating-point flags raised, and what the subject did instead of its part."""
     outputs: list[FloatArray] = []
     flags: set[str] = set()
+    offence = KEPT
     try:
-        with np.errstate(all="call", call=lambda kind, _: flags.add(kind)):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            np.errstate(all="call", call=lambda kind, _: flags.add(kind)),
+        ):
             for batch in batches:
                 outputs.append(_checked_call(subject, operation, batch))
-    except Exception as error:  # a subject is foreign code: whatever it raises is a finding
-        return [], tuple(sorted(flags)), f"{type(error).__name__}: {error}"
-    return outputs, tuple(sorted(flags)), ""
+    except Offence as found:
+        offence = found
+    except FOREIGN as error:  # whatever foreign code raises is a finding
+        offence = Offence("raised", described(error))
+    return outputs if offence is KEPT else [], tuple(sorted(flags)), offence
 
 
 def _checked_call(subject: Subject, operation: str, batch: Batch) -> FloatArray:
     x, labels = batch.x.copy(), batch.labels.copy()
     arguments = (x, labels) if operation == "cross_entropy" else (x,)
     got = np.asarray(subject.functions[operation](*arguments))
+    if x.tobytes() != batch.x.tobytes() or labels.tobytes() != batch.labels.tobytes():
+        raise Offence("wrote to input", "wrote to its input")
     shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
     if got.shape != shape or got.dtype != x.dtype:
         message = f"returned {got.dtype} of shape {got.shape}, expected {x.dtype} of shape {shape}"
-        raise TypeError(message)
-    if x.tobytes() != batch.x.tobytes() or labels.tobytes() != batch.labels.tobytes():
-        raise RuntimeError("wrote to its input")
+        raise Offence("wrong result", message)
     return got
 
 
@@ -260,30 +280,6 @@ def _in_ulp(
     with np.errstate(over="ignore"):
         limit = np.ldexp(bound, -format.precision - exact.exponent)
     return np.minimum(limit, metrics.LARGEST)
-
-
-def _worst(
-    batches: Sequence[Batch],
-    outputs: Sequence[FloatArray],
-    parts: Sequence[Exact],
-    compared: Sequence[Errors],
-) -> dict[str, Any]:
-    """The output with the largest error (a failure before any number), reproducible in hex."""
-    which = int(np.argmax([errors.ulp.max(initial=0.0) for errors in compared]))
-    batch, got, exact = batches[which], outputs[which], parts[which]
-    at = int(compared[which].ulp.argmax())
-    row, column = divmod(at, compared[which].width) if got.ndim == 2 else (at, None)
-    x = batch.x[row]
-    return {
-        "batch": which,
-        "row": row,
-        "column": column,
-        "width": x.size,
-        "label": int(batch.labels[row]),
-        "x": [float(v).hex() for v in x] if x.size <= SHORT_ROW else None,
-        "got": float(got.ravel()[at]).hex(),
-        "exact": metrics.exact_hex(exact, at),
-    }
 
 
 def _by_width(

@@ -85,6 +85,15 @@ def at_effort(effort: str) -> list[Case]:
     return [case for case in CASES if EFFORTS.index(case.effort) <= level]
 
 
+def named(name: str) -> Case:
+    """The case of a name; KeyError where there is none.
+
+    >>> named("[0, -40]").family
+    'adversarial'
+    """
+    return {case.name: case for case in CASES}[name]
+
+
 # --- Builders that need more than a line ---------------------------------------------------------
 
 

@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import peers, runs
+from bench import runs, specs
 from bench.accuracy import Record
 from bench.cases import EFFORTS, Case, at_effort
-from bench.files import write_whole
+from bench.files import check_writable, write_whole
 from bench.invariance import Invariance
 from bench.reference import Cache, Exact, references
 from bench.subjects import SUBJECTS, Subject
@@ -61,8 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--subject",
         action="append",
         default=[],
-        choices=peers.PEERS,
-        help="measure this library, too (may be given again); left out by name when it is absent",
+        metavar="NAME",
+        help="measure this, too (may be given again; a library that is not installed is left out "
+        f"by name): {specs.HELP}",
     )
     group.addoption(
         "--accuracy-json",
@@ -100,14 +101,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _subjects(names: list[str]) -> tuple[dict[str, Subject], list[str]]:
-    """Our methods and the peers asked for; a line for each that is not installed."""
-    chosen, missing = dict(SUBJECTS), []
-    for name in names:
-        try:
-            chosen[name] = peers.load(name).subject()
-        except peers.PeerMissingError as error:
-            missing.append(str(error))
-    return chosen, missing
+    """Our methods and the subjects asked for; a line for each library that is not installed."""
+    try:
+        chosen, missing = specs.load(names)
+    except specs.SpecError as error:
+        raise pytest.UsageError(f"--subject: {error}") from None
+    return {**SUBJECTS, **chosen}, missing
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -120,11 +119,9 @@ def _prepare_for_writing(option: str, path: Path | None) -> None:
         return
     name = f"--{option.replace('_', '-')}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
-            raise PermissionError("is a folder" if path.is_dir() else "folder is not writable")
+        check_writable(path)
     except OSError as error:
-        raise pytest.UsageError(f"{name}={path}: {error}") from None
+        raise pytest.UsageError(f"{name}: {error}") from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -276,6 +273,9 @@ def _worst_lines(records: list[Record]) -> list[str]:
     header = f"{'':24s}" + "".join(f"{operation:>15s}" for operation in OPERATIONS)
     return [header] + [
         f"{subject:16s}{format_name:8s}"
-        + "".join(f"{cell.get(operation, 0.0):15.4g}" for operation in OPERATIONS)
+        + "".join(
+            f"{cell[operation]:15.4g}" if operation in cell else f"{'-':>15s}"
+            for operation in OPERATIONS
+        )
         for (subject, format_name), cell in sorted(worst.items())
     ]

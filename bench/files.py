@@ -15,6 +15,13 @@ class MarkerError(ValueError):
     """A document lacks the pair of markers between which something is to be generated."""
 
 
+def check_writable(path: Path) -> None:
+    """Make the folder of a file, and raise an OSError now for what would lose a result later."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: {'is a folder' if path.is_dir() else 'is not writable'}")
+
+
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write beside, flush, rename: a reader sees the old file or the new one, never a part."""
     write_all({path: data})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from bench.cases import SEED
-from bench.subjects import Subject
+from bench.subjects import FOREIGN, Subject, described
 from numerics.formats import FloatArray, Format
 
 SHAPES = ((32, 5), (32, 100), (8, 1000))
@@ -28,13 +29,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Invariance:
-    """How many outputs of a subject in a format have other bits than asked the plain way."""
+    """How many outputs of a subject in a format have other bits than asked the plain way.
+
+    An operation that raises, or returns another dtype, counts no outputs and leaves a `message`.
+    """
 
     subject: str
     format: str
     check: str
     outputs: int
     differing: int
+    message: str = ""
 
 
 def _alone(f: Function, x: FloatArray) -> Pair:
@@ -90,7 +95,9 @@ def measure(subject: Subject, format: Format) -> list[Invariance]:
     rng = np.random.default_rng(SEED)
     arrays = [rng.normal(scale=5.0, size=shape).astype(format.dtype) for shape in SHAPES]
     offered = [
-        _of_likeliest(f) if name == "cross_entropy" else f for name, f in subject.functions.items()
+        _of_likeliest(f) if name == "cross_entropy" else f
+        for name, f in subject.functions.items()
+        if subject.offers(name, format.name)
     ]
     checks = [check for check in CHECKS if subject.takes_axis or check.name != "moved axis"]
     return [_measure(subject, format, check, offered, arrays) for check in checks]
@@ -104,11 +111,26 @@ def _measure(
     arrays: list[FloatArray],
 ) -> Invariance:
     outputs = differing = 0
-    bits = np.dtype(f"u{format.dtype.itemsize}")
-    with np.errstate(all="ignore"):
+    message = ""
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         for f in functions:
-            for x in arrays:
-                got, plain = (np.ascontiguousarray(a).view(bits) for a in check.both(f, x))
-                outputs += plain.size
-                differing += int((got != plain).sum())
-    return Invariance(subject.name, format.name, check.name, outputs, differing)
+            try:
+                for x in arrays:
+                    passed = x.copy()
+                    got, plain = _bits(check.both(f, passed), format)
+                    if passed.tobytes() != x.tobytes():
+                        raise ValueError("wrote to its input")
+                    outputs += plain.size
+                    differing += int((got != plain).sum())
+            except FOREIGN as error:
+                message = described(error)
+    return Invariance(subject.name, format.name, check.name, outputs, differing, message)
+
+
+def _bits(pair: Pair, format: Format) -> Pair:
+    """Both outputs as unsigned integers; ValueError where they are no match."""
+    got, plain = (np.ascontiguousarray(output) for output in pair)
+    if got.shape != plain.shape or not got.dtype == plain.dtype == format.dtype:
+        raise ValueError(f"returned {got.dtype} {got.shape} and {plain.dtype} {plain.shape}")
+    bits = np.dtype(f"u{format.dtype.itemsize}")
+    return got.view(bits), plain.view(bits)

@@ -8,18 +8,20 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from bench.subjects import Subject
-from numerics import FORMATS
+from bench import onnx_model
+from bench.subjects import FOREIGN, Subject, described
+from numerics import FORMATS, format_of
 
-PEERS = ("scipy", "torch", "jax")
+PEERS = ("scipy", "torch", "jax", "onnxruntime", "sklearn")
 
 
 class PeerMissingError(Exception):
-    """A peer that is not installed; the message names it."""
+    """A peer that is not installed, or broken; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ class Peer:
     version: str
     to_native: Callable[[Any], Any]
     operations: Mapping[str, Callable[..., Any]]
+    formats: tuple[str, ...] = tuple(FORMATS)
 
     def subject(self) -> Subject:
         """The library on NumPy arrays; claims nothing."""
         return Subject(
             self.name,
             {name: self._on_numpy(f) for name, f in self.operations.items()},
-            tuple(FORMATS),
+            self.formats,
             takes_axis=False,
+            version=self.version,
         )
 
     def _on_numpy(self, operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,19 +49,23 @@ class Peer:
 
 
 def load(name: str) -> Peer:
-    """Import a peer; PeerMissingError where it is not installed.
+    """Import a peer; PeerMissingError where it is not installed, or cannot be imported.
 
     >>> load("numpy")
     Traceback (most recent call last):
     ...
-    bench.peers.PeerMissingError: numpy: no such peer; there are scipy, torch, jax
-    """
+    bench.peers.PeerMissingError: numpy: no such peer; there are scipy, torch, jax, onnxruntime, sklearn
+    """  # noqa: E501 - a doctest cannot be wrapped
     if name not in PEERS:
         raise PeerMissingError(f"{name}: no such peer; there are {', '.join(PEERS)}")
     if importlib.util.find_spec(name) is None:
         raise PeerMissingError(f"{name}: not installed (pip install '.[peers]')")
     makers = {"scipy": _scipy, "torch": _torch, "jax": _jax}
-    return makers[name]()
+    makers |= {"onnxruntime": _onnxruntime, "sklearn": _sklearn}
+    try:
+        return makers[name]()
+    except FOREIGN as error:
+        raise PeerMissingError(f"{name}: cannot be imported: {described(error)}") from None
 
 
 def _scipy() -> Peer:
@@ -118,4 +126,50 @@ def _jax() -> Peer:
             "log_sum_exp": compiled(lambda x: jax.nn.logsumexp(x, axis=-1)),
             "cross_entropy": compiled(cross_entropy),
         },
+    )
+
+
+def _onnxruntime() -> Peer:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4  # what it logs as an error, it raises too
+
+    def compiled(operator: str, **attributes: onnx_model.Attribute) -> Callable[..., Any]:
+        @cache  # by format, and when it is asked for: not every version has every one
+        def session(dtype: np.dtype[Any]) -> Any:
+            labelled = operator == "SoftmaxCrossEntropyLoss"
+            model = onnx_model.model(operator, attributes, format_of(dtype).name, labelled)
+            return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+        def run(*arrays: Any) -> Any:
+            (result,) = session(arrays[0].dtype).run(None, dict(zip("xy", arrays, strict=False)))
+            return result
+
+        return run
+
+    return Peer(
+        "onnxruntime",
+        onnxruntime.__version__,
+        lambda x: x,
+        {
+            "softmax": compiled("Softmax", axis=-1),
+            "log_softmax": compiled("LogSoftmax", axis=-1),
+            "log_sum_exp": compiled("ReduceLogSumExp", axes=[-1], keepdims=0),
+            "cross_entropy": compiled("SoftmaxCrossEntropyLoss", reduction="none"),
+        },
+    )
+
+
+def _sklearn() -> Peer:
+    import sklearn
+    from sklearn.utils import extmath
+
+    return Peer(
+        "sklearn",
+        sklearn.__version__,
+        lambda x: x,
+        {"softmax": lambda x: extmath.softmax(x, copy=True)},
+        ("fp32", "fp64"),
     )

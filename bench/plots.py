@@ -71,11 +71,11 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     """How to draw every figure that the runs can fill, by name."""
     # More than two runs do not fit into a panel: their ends do, and `runs` shows them all.
     ends = list(runs) if len(runs) < 3 else [runs[0], runs[-1]]
-    draw: dict[str, Callable[[], Figure]] = {
-        "errors-against-bounds": partial(bounds, ends),
-        "survival": partial(survival, ends),
-        "error-against-k": partial(error_against_k, ends),
-    }
+    draw: dict[str, Callable[[], Figure]] = {}
+    if runs[-1].accuracy["claim_claimed"].max() > 0:  # other libraries claim nothing
+        draw["errors-against-bounds"] = partial(bounds, ends)
+    draw["survival"] = partial(survival, ends)
+    draw["error-against-k"] = partial(error_against_k, ends)
     if all(len(run.throughput) for run in runs):
         draw["error-against-time"] = partial(headline, ends)
         draw["time-against-k"] = partial(time_against_k, ends)
@@ -189,8 +189,10 @@ def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
     if row["nan_failures"] + row["infinity_failures"] + row["missed_special"] > 0:
         text = "NaN" if row["nan_failures"] else "inf" if row["infinity_failures"] else "value"
         return to_rgb(FAILURE), text, dark
-    if row["outcome"] != "measured":
+    if row["outcome"] == "undefined":
         return to_rgb("#EEEEEE"), "none", light
+    if row["outcome"] != "measured":
+        return to_rgb(FAILURE), str(row["outcome"]).split()[0], dark
     level = float(norm(min(max(row["max_ulp"], 0.25), 1e8)))
     text = figure(row["max_ulp"]) + ("*" if row["lost_to_zero"] else "")
     return ERRORS(level)[:3], text, dark if level > 0.45 else light

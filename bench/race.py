@@ -7,6 +7,7 @@ much less. Each ratio is the median over rounds of the other's time over that of
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from numerics.fast import half, kernels
 
 COLUMNS = (5, 10, 64, 600, 4096, 50_257)
 MEBIBYTE = 2**20
+RIVALS = ("scipy", "torch", "jax")
+"""The peers that offer all of these operations in all formats."""
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
 Call = Callable[[], Any]
 
@@ -61,9 +64,9 @@ def cells(mebibytes: Sequence[int]) -> list[tuple[str, str, int, int]]:
 
 
 def available() -> tuple[dict[str, peers.Peer], list[str]]:
-    """The peers that are installed, and a line for each that is not."""
+    """The rivals that are installed, and a line for each that is not."""
     found, missing = {}, []
-    for name in peers.PEERS:
+    for name in RIVALS:
         try:
             found[name] = peers.load(name)
         except peers.PeerMissingError as error:
@@ -86,7 +89,7 @@ def run(
             size,
             rows,
             columns,
-            _interleaved(calls, max(3, rounds // 3) if size > 16 else rounds),
+            interleaved(calls, max(3, rounds // 3) if size > 16 else rounds),
         )
 
 
@@ -106,10 +109,16 @@ def _calls(
     return calls
 
 
-def _interleaved(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
+def interleaved(
+    calls: dict[str, Call], rounds: int, limit: float = math.inf
+) -> dict[str, list[float]]:
+    """Seconds of each call in each round (A B A B ...); one round at least, to `limit` seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
+    end = time.perf_counter() + limit
     with np.errstate(all="ignore"):
         for turn in range(rounds + 1):
+            if turn > 1 and time.perf_counter() > end:
+                break
             for name, call in calls.items():
                 start = time.perf_counter()
                 call()
@@ -127,7 +136,7 @@ def steps(rounds: int) -> dict[str, dict[str, float]]:
     for columns in (5, 64, 600, 4096):
         rng = np.random.default_rng(SEED)
         x = rng.normal(size=(2**17 // columns, columns)).astype(np.float32)
-        for name, seconds in _interleaved(_steps_on(x), rounds).items():
+        for name, seconds in interleaved(_steps_on(x), rounds).items():
             ns = statistics.median(seconds) * 1e9 / x.size
             found.setdefault(name, {})[str(columns)] = ns
     return found

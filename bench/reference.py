@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -298,9 +300,10 @@ def references(
     missing.sort(key=lambda index: -_counts(jobs[index][0])["softmax"])
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        running: dict[Future[dict[str, Exact]], int] = {
-            pool.submit(_run, jobs[index]): index for index in missing
-        }
+        with _children_deaf_to_ctrl_c():
+            running: dict[Future[dict[str, Exact]], int] = {
+                pool.submit(_run, jobs[index]): index for index in missing
+            }
         for future in as_completed(running):
             index, exact = running[future], future.result()
             batches, format_name = jobs[index]
@@ -310,3 +313,19 @@ def references(
             yield index, exact
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _children_deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started here inherit that they ignore it: only the parent has something to say.
+
+    One that is interrupted on its own shows a traceback, or dies with a lock in its hands.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers, and only it is interrupted
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

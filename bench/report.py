@@ -21,6 +21,10 @@ REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"
 """The committed race, in the same folder."""
+VERDICTS = "verdicts.json.xz"
+"""The committed verdicts on other libraries, in the same folder."""
+MINE = "verdict-mine.json.xz"
+"""The committed verdict on docs/mine.py, in the same folder."""
 SUFFIXES = (".json", ".json.gz", ".json.xz")
 
 
@@ -113,6 +117,7 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),
         }
+    sections["README.md"] |= _verdicts(root)
     documents = {}
     for name, content in sections.items():
         document = (root / name).read_text(encoding="utf-8")
@@ -120,6 +125,29 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
             document = replace_between_markers(document, marker, table)
         documents[root / name] = document
     return documents
+
+
+def _verdicts(root: Path) -> dict[str, str]:
+    """A function of one's own with its verdict as it is printed, and the table of libraries."""
+    from bench import verdict, verdict_tables
+
+    mine, _ = verdict.load(root / "results" / MINE)
+    shown = "\n\n".join([*map(verdict_tables.conclusion, mine), verdict_tables.plain(mine)])
+    code = (root / "docs" / "mine.py").read_text(encoding="utf-8").strip()
+    peers, environment = verdict.load(root / "results" / VERDICTS)
+    versions = [f"NumPy {environment['numpy']}", *(f"{v.subject} {v.version}" for v in peers)]
+    left_out = [f"no time for {', '.join(v.left_out)} ({v.subject})" for v in peers if v.left_out]
+    return {
+        "mine": f"```python\n{code}\n```",
+        "verdict of mine": f"```\n{shown}\n```",
+        "verdicts": "\n\n".join(
+            [
+                verdict_tables.summary(peers),
+                "\n".join(f"- {verdict_tables.conclusion(one)}" for one in peers),
+                f"*{', '.join(versions)}; {'; '.join(left_out) or 'all cases'}*",
+            ]
+        ),
+    }
 
 
 def csv_table(shown: Sequence[Run], name: str) -> bytes:

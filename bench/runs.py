@@ -281,10 +281,12 @@ def _invariance_table(path: Path, entries: list[Any]) -> pd.DataFrame:
         if (
             not isinstance(entry, dict)
             or not all(_is_text(entry.get(name)) for name in texts)
+            or not _is_text(entry.get("message", ""))
             or not all(_is_count(entry.get(name)) for name in counts)
         ):
             raise RunFileError(f"{path}: invariance {index} lacks its figures")
-    return pd.DataFrame(entries, columns=[*texts, *counts])
+    rows = [{"message": "", **entry} for entry in entries]
+    return pd.DataFrame(rows, columns=[*texts, *counts, "message"])
 
 
 def shared(runs: Sequence[Run]) -> list[Run]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from numerics import METHODS, OPERATIONS, Method
 from numerics.facts import Bound
+
+FOREIGN = (Exception, SystemExit)
+"""What foreign code may raise, and the run goes on. Ctrl-C is none of it."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class Subject:
     Functions take an array of shape (rows, K), and `cross_entropy` labels as its second argument;
     they work over the last axis, and over any with `takes_axis`. `keeps_policy`: claims the
     published policy for special rows. `ours`: has to refuse labels out of range, and to give the
-    same bits however the same rows are passed.
+    same bits however the same rows are passed. `refused`: why it does not offer an operation in
+    a format, by both names.
     """
 
     name: str
@@ -27,10 +32,33 @@ class Subject:
     keeps_policy: bool = False
     takes_axis: bool = True
     ours: bool = False
+    version: str = ""
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def offers(self, operation: str, format_name: str) -> bool:
         """Whether there is anything to measure."""
-        return operation in self.functions and format_name in self.formats
+        return (
+            operation in self.functions
+            and format_name in self.formats
+            and (operation, format_name) not in self.refused
+        )
+
+
+def described(error: BaseException) -> str:
+    """An exception as one line that may stand in a table, a figure and a run file.
+
+    >>> described(ValueError("two\\nlines, $5"))
+    'ValueError: two lines, ?5'
+    """
+    # TracebackException's text stands in for a __str__ that raises.
+    text = f"{type(error).__name__}: {traceback.TracebackException.from_exception(error)}"
+    return printable(text, 300)
+
+
+def printable(text: str, length: int) -> str:
+    """One line of at most so many characters, of which none means anything to whoever shows it."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() and c != "$" else "?" for c in line)[:length]
 
 
 def of_method(method: Method) -> Subject:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tabulate import tabulate
-
 from numerics import FORMATS, OPERATIONS, Method
 
 if TYPE_CHECKING:
@@ -29,6 +27,8 @@ HEADLINE_COLUMNS = 600
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
     """A Markdown table: the first `text` columns to the left, the others to the right."""
+    from tabulate import tabulate
+
     alignment = ["left"] * text + ["right"] * (len(headers) - text)
     return tabulate(
         rows, headers, tablefmt="pipe", colalign=alignment if rows else None, disable_numparse=True
@@ -179,7 +179,8 @@ def headline(run: Run) -> str:
 
 
 def _worst(cell: pd.DataFrame, operation: str) -> str:
-    return figure(cell.loc[cell["operation"] == operation, "max_ulp"].max())
+    mine = cell[cell["operation"] == operation]
+    return "not offered" if mine.empty else figure(mine["max_ulp"].max())
 
 
 def _time(throughput: pd.DataFrame, subject: str, format_name: str) -> str:
@@ -208,6 +209,9 @@ def errors_by_method(run: Run) -> str:
             shown = []
             for operation in OPERATIONS:
                 cell = cells[cells["operation"] == operation]
+                if cell.empty:
+                    shown.append("not offered")
+                    continue
                 error = cell.loc[cell["family"] == "random", "max_ulp"].max()
                 shown.append(f"{figure(error)} ({ratio(cell['claim_ratio'].max())})")
             rows.append([subject, format_name, *shown])
@@ -244,6 +248,8 @@ def invariances(run: Run) -> str:
         shown = [
             "not offered"
             if c not in share
+            else "raised"
+            if by_check["message"][c]
             else f"{100 * share[c]:.2g} % differ"
             if share[c]
             else "same"

@@ -171,20 +171,41 @@ def raises(x: Any) -> Any:
     raise ZeroDivisionError("on purpose")
 
 
+def exits(x: Any) -> Any:
+    raise SystemExit(3)
+
+
+class Unprintable(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def raises_what_cannot_be_shown(x: Any) -> Any:
+    raise Unprintable
+
+
+def raises_at_length(x: Any) -> Any:
+    raise ValueError("two\nlines, a $, a \0 " + 1000 * "x")
+
+
 @pytest.mark.parametrize(
-    ("planted", "message"),
+    ("planted", "outcome", "message"),
     [
-        (wrong_dtype, "returned float64 of shape .* expected float32"),
-        (wrong_shape, r"of shape \(5,\), expected float32 of shape \(1000, 5\)"),
-        (writes_to_its_input, "wrote to its input"),
-        (raises, "ZeroDivisionError: on purpose"),
+        (wrong_dtype, "wrong result", "returned float64 of shape .* expected float32"),
+        (wrong_shape, "wrong result", r"of shape \(5,\), expected float32 of shape \(1000, 5\)"),
+        (writes_to_its_input, "wrote to input", "wrote to its input"),
+        (raises, "raised", "ZeroDivisionError: on purpose"),
+        (exits, "raised", "SystemExit: 3"),
+        (raises_what_cannot_be_shown, "raised", r"^Unprintable: <"),
+        (raises_at_length, "raised", r"^ValueError: two lines, a \?, a \? x{200,}"),
     ],
 )
 def test_what_a_subject_does_wrong_is_recorded_and_no_crash(
-    planted: Callable[..., Any], message: str
+    planted: Callable[..., Any], outcome: str, message: str
 ) -> None:
     record = record_of(planted, CHOSEN["normal 1"], "fp32")
-    assert record.outcome == "raised"
+    assert record.outcome == outcome
+    assert len(record.message) <= 400, "a run file with it could not be read"
     with pytest.raises(AssertionError, match=message):
         assert not complaints(STABLE, record), complaints(STABLE, record)[0]
 

@@ -23,7 +23,7 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 def test_rounds_are_interleaved_and_the_first_is_not_counted() -> None:
     order: list[str] = []
     calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    seconds = race._interleaved(calls, 3)
+    seconds = race.interleaved(calls, 3)
     assert order == ["a", "b"] * 4
     assert [len(rounds) for rounds in seconds.values()] == [3, 3]
 
@@ -32,7 +32,7 @@ def test_the_command_writes_what_it_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(race, "COLUMNS", (5, 600))
-    monkeypatch.setattr(peers, "PEERS", ("scipy",))
+    monkeypatch.setattr(race, "RIVALS", ("scipy",))
     path = tmp_path / "race.json"
     assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
     cells, made_of, versions = race.load(path)
@@ -49,7 +49,7 @@ def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
     found, missing = race.available()
     assert found == {}
-    assert missing == [f"{name}: not installed (pip install '.[peers]')" for name in peers.PEERS]
+    assert missing == [f"{name}: not installed (pip install '.[peers]')" for name in race.RIVALS]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,21 @@ def test_a_folder_is_drawn_oldest_numpy_first(run_file: Path, tmp_path: Path) ->
     assert places == sorted(places)
 
 
+def test_a_run_of_subjects_that_claim_nothing_is_reported(run_file: Path, tmp_path: Path) -> None:
+    content = json.loads(run_file.read_text())
+    records = content["softmax"]["records"]
+    kept = [record for record in records if record["operation"] == "softmax"]
+    for record in kept:
+        record.update({name: None for name in record if name.startswith("claim_")})
+    content["softmax"]["records"] = kept
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(content))
+    run = runs.load(path)
+    assert "errors-against-bounds" not in plots.figures([run])
+    assert "not offered" in tables.headline(run)
+    assert "not offered" in tables.errors_by_method(run)
+
+
 @pytest.mark.parametrize("problem", ["missing", "empty folder", "broken"])
 def test_bad_input_is_one_line_and_exit_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], problem: str
