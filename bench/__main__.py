@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import compare, peers, report, runs
+from bench import compare, keep, peers, report, runs
 from bench.compare import PredictionError
 from bench.files import MarkerError, write_whole
 
@@ -44,10 +44,15 @@ def parser() -> argparse.ArgumentParser:
     )
 
     _add_race(commands)
+    _add_diff(commands)
+    _add_versions(commands)
 
-    keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
-    keep.add_argument("file", type=Path, metavar="FILE")
-    keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
+    kept = commands.add_parser("keep", help="compress a run file, without its raw rounds")
+    kept.add_argument("file", type=Path, metavar="FILE")
+    kept.add_argument(
+        "--brief", action="store_true", help="keep what `diff` and `versions` need, and no more"
+    )
+    kept.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
     return top
 
 
@@ -67,8 +72,86 @@ def _add_race(commands: Any) -> None:
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep all rounds")
 
 
+def _add_diff(commands: Any) -> None:
+    from bench import diff, diff_tables
+
+    compared = commands.add_parser(
+        "diff",
+        help="compare run files: what got worse, what got better",
+        description="Compare runs cell by cell, each against the first: errors and bits where the "
+        "input was the same, times where the machine was. A time has changed when the "
+        f"Mann-Whitney test on the raw rounds says so (p < {diff.SIGNIFICANT:g}), and medians and "
+        "fastest rounds both changed by more than --min-effect.",
+    )
+    compared.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="run files (or folders), oldest first"
+    )
+    compared.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        type=_condition,
+        metavar="WHAT",
+        help="exit with status 1 and name the cells when max_ulp>1.0x, time>1.25x (any ratio; in "
+        "place of --min-effect), failures (more of them) or bits (other ones); may be repeated",
+    )
+    compared.add_argument("--format", choices=diff_tables.FORMATS, default="table")
+    compared.add_argument(
+        "--min-effect",
+        type=_ratio,
+        default=diff.MIN_EFFECT,
+        metavar="RATIO",
+        help=f"smaller changes of time are noise (default: {diff.MIN_EFFECT}; diff two runs of one "
+        "NumPy to see what your machine needs)",
+    )
+    compared.add_argument(
+        "--limit",
+        type=int,
+        default=diff_tables.LIMIT,
+        metavar="N",
+        help=f"cells of a kind to list (default: {diff_tables.LIMIT}; 0: all); csv and json "
+        "have every cell",
+    )
+
+
+def _add_versions(commands: Any) -> None:
+    versions = commands.add_parser(
+        "versions",
+        help="draw largest errors, times and same bits by NumPy version",
+        description="Write versions.md and three pictures (SVG and PNG): largest ulp error, time "
+        "and bit identity by version. Prints how each run differs from the first.",
+    )
+    versions.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="run files, or folders of them, oldest first (default: the committed ones)",
+    )
+    versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+
+
+def _condition(text: str) -> Any:
+    from bench import diff
+
+    try:
+        return diff.condition(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of at least 1")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did its work, 2 for input that it cannot use."""
+    """Run one command; 0 when it did its work, 1 for --fail-on, 2 for input it cannot use."""
     options = parser().parse_args(arguments)
     try:
         if options.command == "compare":
@@ -77,8 +160,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _report(options)
         elif options.command == "race":
             _race(options)
+        elif options.command == "diff":
+            return _diff(options)
+        elif options.command == "versions":
+            _versions(options)
         else:
-            write_whole(options.output, runs.compact(options.file))
+            kept = keep.brief(options.file) if options.brief else keep.compact(options.file)
+            write_whole(options.output, kept)
             print(f"wrote {options.output}")
     except (runs.RunFileError, MarkerError, PredictionError, OSError) as error:
         print(f"bench {options.command}: {error}", file=sys.stderr)
@@ -116,6 +204,35 @@ def _race(options: argparse.Namespace) -> None:
         write_whole(options.output, runs.to_json(race.content(measured, found, made_of)))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from bench import diff, diff_tables, gather
+
+    shown = gather.told_apart(gather.load_all(options.files))
+    if len(shown) < 2:
+        raise runs.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
+    found = diff.against_first(shown, options.min_effect)
+    broken = [
+        (one, condition, cells)
+        for one in found
+        for condition in options.fail_on
+        if len(cells := diff.broken(one, condition))
+    ]
+    print(diff_tables.FORMATS[options.format](found, options.limit))
+    if options.format == "csv":
+        print(
+            "\n".join(f"not compared: {x}" for one in found for x in one.left_out), file=sys.stderr
+        )
+    for one, condition, cells in broken:
+        print("\n".join(diff_tables.complaint(one, condition, cells)), file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _versions(options: argparse.Namespace) -> None:
+    from bench import versions
+
+    print(versions.write(options.files, options.output, ROOT / "results", _progress))
 
 
 def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:

@@ -6,13 +6,11 @@ The committed folder fills README.md too. Everything is made before anything is 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import runs
+from bench import gather, runs
 from bench.files import replace_between_markers, write_all
 from bench.runs import Run
 from numerics import FORMATS
@@ -21,8 +19,6 @@ REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"
 """The committed race, in the same folder."""
-SUFFIXES = (".json", ".json.gz", ".json.xz")
-
 
 Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
 """Passes figures on as they are drawn, and may show how many of how many there are."""
@@ -50,43 +46,14 @@ def write(
 
 
 def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
-    """The runs to draw. A folder stands for all run files in it, oldest NumPy first."""
+    """The runs to draw."""
     reference = committed / REFERENCE
     if not files:
         return [runs.load(reference)]
-    shown: list[Run] = []
-    for path in files:
-        shown += _in_folder(path) if path.is_dir() else [runs.load(path)]
+    shown = gather.load_all(files)
     if not alone and len(shown) == 1 and reference.exists():
         shown = [runs.load(reference, label="reference"), *shown]
-    return _told_apart(shown)
-
-
-def _in_folder(folder: Path) -> list[Run]:
-    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(SUFFIXES)]
-    if not found:
-        raise runs.RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
-    return sorted(map(runs.load, found), key=lambda run: version_key(run.environment["numpy"]))
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """A sortable form of a version: its leading numbers.
-
-    >>> version_key("1.26.4") < version_key("2.4.0rc1") < version_key("2.10")
-    True
-    """
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
-
-
-def _told_apart(shown: list[Run]) -> list[Run]:
-    """Runs of one NumPy version get a number; all in the order of their versions."""
-    labels = [run.label for run in shown]
-    return [
-        replace(run, label=f"{run.label} ({labels[: i + 1].count(run.label)})")
-        if labels.count(run.label) > 1
-        else run
-        for i, run in enumerate(shown)
-    ]
+    return gather.told_apart(shown)
 
 
 def filled(root: Path, run: Run) -> dict[Path, str]:
@@ -130,6 +97,7 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
     table = pd.concat([part for part in parts if len(part)] or parts)
     # To read and to plot: four digits. All digits, checksums and witnesses are in the run file.
     hidden = ["survival", "max_ulp_by_width", "worst", "flags", "input_sha256", "output_sha256"]
+    hidden += ["raw_seconds", "fastest_seconds"]
     table = table.drop(columns=hidden, errors="ignore")
     columns = ["run", *table.columns.drop("run")]
     text: str = table[columns].to_csv(index=False, float_format="%.4g")

@@ -87,9 +87,10 @@ def legend(
     runs: Sequence[Run],
     markers: bool = False,
     meaning: Sequence[tuple[str, str, str | None]] = (),
+    names: Sequence[str] = (),
 ) -> None:
     """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
-    names = subjects(runs)
+    names = names or subjects(runs)
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
     if len(runs) > 1:
         handles += [
