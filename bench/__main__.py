@@ -31,9 +31,9 @@ def parser() -> argparse.ArgumentParser:
     drawn = commands.add_parser(
         "report",
         help="write tables and plots of run files",
-        description="Write accuracy.csv, throughput.csv, tables.md and every plot (SVG and PNG) "
-        "from run files. Into the committed results folder: from the committed reference run when "
-        "no FILE is given, and into README.md too. Elsewhere: beside the committed reference run.",
+        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (SVG and PNG) "
+        "from run files. Into the committed results folder: from the committed runs when no FILE "
+        "is given, and into README.md too. Elsewhere: beside the committed reference run.",
     )
     drawn.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"
@@ -73,7 +73,7 @@ def _add_race(commands: Any) -> None:
 
 
 def _add_diff(commands: Any) -> None:
-    from bench import diff, diff_tables
+    from bench import diff
 
     compared = commands.add_parser(
         "diff",
@@ -95,7 +95,7 @@ def _add_diff(commands: Any) -> None:
         help="exit with status 1 and name the cells when max_ulp>1.0x, time>1.25x (any ratio; in "
         "place of --min-effect), failures (more of them) or bits (other ones); may be repeated",
     )
-    compared.add_argument("--format", choices=diff_tables.FORMATS, default="table")
+    compared.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     compared.add_argument(
         "--min-effect",
         type=_ratio,
@@ -106,11 +106,10 @@ def _add_diff(commands: Any) -> None:
     )
     compared.add_argument(
         "--limit",
-        type=int,
-        default=diff_tables.LIMIT,
+        type=_limit,
+        default=6,
         metavar="N",
-        help=f"cells of a kind to list (default: {diff_tables.LIMIT}; 0: all); csv and json "
-        "have every cell",
+        help="cells of a kind to list (default: 6, a screen; 0: all); csv and json have every cell",
     )
 
 
@@ -138,6 +137,12 @@ def _condition(text: str) -> Any:
         return diff.condition(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of cells, or 0 for all")
+    return int(text)
 
 
 def _ratio(text: str) -> float:

@@ -15,23 +15,21 @@ from bench.tables import TITLES, figure, markdown
 if TYPE_CHECKING:
     import pandas as pd
 
-LIMIT = 6
-"""Cells of a kind in a summary, so that it fits on a screen."""
 _KINDS = {"failures": "failing", "error, ulp": "error", "time, ns per element": "time"}
 _HEADERS = ["what", "operation", "format", "subject", "case or shape", "before", "after", "ratio"]
 
 
-def as_table(diffs: Sequence[Diff], limit: int = LIMIT) -> str:
-    """Plain text: for each diff what got worse, what got better, what was not compared."""
+def as_table(diffs: Sequence[Diff], limit: int) -> str:
+    """Plain text: what got worse, what got better, what was not compared; `limit` of a kind."""
     return "\n\n".join(_page(found, limit, "{}", _plain) for found in diffs)
 
 
-def as_markdown(diffs: Sequence[Diff], limit: int = LIMIT) -> str:
+def as_markdown(diffs: Sequence[Diff], limit: int) -> str:
     """The same as Markdown, safe for names from a foreign file."""
     return "\n\n".join(_page(found, limit, "## {}", _pipe) for found in diffs) + "\n"
 
 
-def as_csv(diffs: Sequence[Diff], limit: int = LIMIT) -> str:
+def as_csv(diffs: Sequence[Diff], limit: int) -> str:
     """Every cell of every diff, all digits; `limit` is not needed."""
     import pandas as pd
 
@@ -49,7 +47,7 @@ def as_csv(diffs: Sequence[Diff], limit: int = LIMIT) -> str:
     return text.rstrip("\n")
 
 
-def as_json(diffs: Sequence[Diff], limit: int = LIMIT) -> str:
+def as_json(diffs: Sequence[Diff], limit: int) -> str:
     """A list of diffs with every cell; what JSON cannot say is null or the string "inf"."""
     content = [
         {

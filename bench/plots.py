@@ -21,6 +21,7 @@ from bench import version_plots
 from bench.metrics import SURVIVAL_THRESHOLDS
 from bench.runs import shared
 from bench.style import (
+    CEILING,
     ERRORS,
     FAILURE,
     FORMAT_MARKERS,
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.runs import Run
-
-
-CEILING = 1e17
-"""Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 
 
 def source(runs: Sequence[Run]) -> str:

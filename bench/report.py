@@ -5,6 +5,7 @@ The committed folder fills README.md too. Everything is made before anything is 
 
 from __future__ import annotations
 
+import gzip
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -28,18 +29,20 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-    from bench import plots, tables
+    from bench import plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
     count = sum(len(plots.kinds(name)) for name in plots.figures(shown))
     made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
-    made["accuracy.csv"] = csv_table(shown, "accuracy")
+    made["accuracy.csv.gz"] = gzip.compress(csv_table(shown, "accuracy"), mtime=0)
     made["throughput.csv"] = csv_table(shown, "throughput")
     made["tables.md"] = tables.page(shown).encode()
     documents: dict[Path, bytes] = {}
     if into_committed:
-        for path, text in filled(committed.parent, shown[-1]).items():
+        by_version = versions.load([committed / versions.FOLDER])
+        made |= track(*versions.made(by_version))
+        for path, text in filled(committed.parent, shown[-1], by_version).items():
             documents[path] = text.encode()
     write_all({output / name: content for name, content in made.items()} | documents)
     return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
@@ -56,14 +59,15 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
     return gather.told_apart(shown)
 
 
-def filled(root: Path, run: Run) -> dict[Path, str]:
-    """The documents that show the committed run, with its tables between their markers."""
-    from bench import race, race_tables, tables
+def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
+    """The documents that show the committed runs, with their tables between their markers."""
+    from bench import race, race_tables, tables, versions
 
     sections = {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
             "invariances": tables.invariances(run),
+            "versions": versions.summary(by_version),
         },
         "docs/methods.md": {
             "methods": tables.methods(run),
@@ -74,8 +78,8 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
     }
     raced = root / "results" / RACE
     if raced.exists():
-        cells, made_of, versions = race.load(raced)
-        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{versions}*"
+        cells, made_of, peers = race.load(raced)
+        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{peers}*"
         sections["docs/fast.md"] = {
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),

@@ -71,7 +71,7 @@ def _disabled(simd: dict[str, list[str]]) -> list[str]:
     NumPy passes over a name that it does not know, and its names changed in 2.4.
     """
     wanted = re.split(r"[\s,]+", os.environ.get("NPY_DISABLE_CPU_FEATURES", ""))
-    names = [name.upper() for name in wanted if name]
+    names = [name for name in wanted if name]
     off = simd.get("not found", [])
     if without_effect := [name for name in names if name not in off]:
         raise ValueError(
@@ -152,7 +152,7 @@ def read(path: Path) -> bytes:
             limit = min(limit, max(2**20, MAX_EXPANSION * path.stat().st_size))
         with _OPEN.get(path.suffix, open)(path, "rb") as file:
             data: bytes = file.read(limit + 1)
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, MemoryError, lzma.LZMAError, zlib.error) as error:
         raise RunFileError(f"{path}: cannot be read: {error}") from None
     if len(data) > limit:
         raise RunFileError(f"{path}: larger than {limit >> 20} MiB when read")
@@ -260,7 +260,8 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
             wrong.append("survival")
         if not isinstance(widths, list) or not all(map(_is_width, widths)):
             wrong.append("max_ulp_by_width")
-        if not re.fullmatch("[0-9a-f]{0,64}", str(record.get("output_sha256", ""))):
+        bits = record.get("output_sha256", "")
+        if not isinstance(bits, str) or not re.fullmatch("[0-9a-f]{0,64}", bits):
             wrong.append("output_sha256")
         if wrong:
             raise RunFileError(f"{path}: record {index} has no valid `{wrong[0]}`")

@@ -41,6 +41,8 @@ PALETTE: tuple[str, ...] = (
     "#88CCEE",
     "#661100",
 )
+CEILING = 1e17
+"""Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
 RUN_MARKERS = "osD^vP*X"

@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from bench import versions
 from bench.diff import MIN_EFFECT
 from bench.runs import shared
-from bench.style import ERRORS, colour, legend, panels, subjects
+from bench.style import CEILING, colour, legend, panels, subjects
 from bench.tables import figure
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     from bench.runs import Run
 
-BITS = ERRORS.reversed()
-"""Dark where bits differ."""
+DIFFERING = LinearSegmentedColormap.from_list("bits", ["#FBE3CC", "#D55E00"])
+SAME = "#C3DBEA"
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
@@ -59,7 +59,8 @@ def _line(subject: str, names: Sequence[str]) -> dict[str, Any]:
 
 def error_by_version(runs: Sequence[Run]) -> Figure:
     """Largest ulp error of ordinary rows."""
-    drawn, grid = panels(10.5, OPERATIONS, "NumPy", "largest ulp error of ordinary rows")
+    y_label = "largest ulp error of ordinary rows (beyond 10¹⁷: on the edge)"
+    drawn, grid = panels(10.5, OPERATIONS, "NumPy", y_label)
     names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         ax.set(yscale="log")
@@ -69,6 +70,9 @@ def error_by_version(runs: Sequence[Run]) -> Figure:
             worst = [_worst(run, wanted) for run in runs]
             ax.plot(range(len(runs)), worst, **_line(subject, names))
         _version_axis(ax, runs)
+    for ax in grid.values():  # at least two ticks, so that one can read the scale
+        low, high = ax.get_ylim()
+        ax.set_ylim(min(low, 0.3), max(high, 30.0))
     legend(drawn, runs[-1:], names=names)
     return drawn
 
@@ -77,7 +81,7 @@ def _worst(run: Run, wanted: dict[str, str]) -> float:
     rows = run.accuracy[run.accuracy["family"] == "random"]
     for name, value in wanted.items():
         rows = rows[rows[name] == value]
-    return float(rows["max_ulp"].max())
+    return min(float(rows["max_ulp"].max()), CEILING)
 
 
 def time_by_version(runs: Sequence[Run]) -> Figure:
@@ -108,7 +112,7 @@ def time_by_version(runs: Sequence[Run]) -> Figure:
 
 def _ratio_axis(ax: Axes, low: float, high: float) -> None:
     low, high = min(low, 1 / MIN_EFFECT) / 1.1, max(high, MIN_EFFECT) * 1.1
-    ticks = [2.0**power for power in range(-6, 7) if low <= 2.0**power <= high]
+    ticks = [t for t in (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0) if low < t < high]
     ax.set(yscale="log", ylim=(low, high))
     ax.yaxis.set_major_locator(FixedLocator(ticks))
     ax.yaxis.set_major_formatter(lambda value, _: figure(value))
@@ -122,32 +126,38 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
     rows = -(-max(len(found), 1) // columns)
     drawn = Figure(figsize=(11, 0.9 + 3.0 * rows), layout="constrained")
     axes = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    norm = Normalize(0, 1)
+    largest = max((1 - float(shares.min()) for shares in found.values()), default=0.0)
+    norm = Normalize(1e-9, max(largest, 0.1))
+    colours = DIFFERING.with_extremes(under=SAME, bad="white")
     for ax in axes.flat[len(found) :]:
         ax.set_visible(False)
     for ax, (subject, shares) in zip(axes.flat, found.items(), strict=False):
-        _matrix(ax, shares, norm)
+        _matrix(ax, 1 - shares, colours, norm)
         ax.set_title(subject)
         _version_axis(ax, runs)
         ax.tick_params(labelbottom=True, length=0)
         ax.set_yticks(range(len(runs)), [run.label.removeprefix("NumPy ") for run in runs], size=8)
-    bar = drawn.colorbar(ScalarMappable(norm, BITS), ax=axes, shrink=0.5, pad=0.01)
+    bar = drawn.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.5, pad=0.01, extend="min")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    bar.set_label("records with the same bits")
+    bar.set_label("records whose bits differ, in per cent (blue: none)")
     return drawn
 
 
-def _matrix(ax: Axes, shares: npt.NDArray[np.float64], norm: Normalize) -> None:
+def _matrix(
+    ax: Axes, differing: npt.NDArray[np.float64], colours: Colormap, norm: Normalize
+) -> None:
     """The lower triangle, with figures where bits differ."""
-    below = np.tril(np.ones_like(shares, dtype=bool))
-    ax.imshow(np.where(below, shares, np.nan), cmap=BITS, norm=norm, interpolation="none")
-    for y, x in np.argwhere(below & (shares < 1)):
-        dark = "white" if shares[y, x] < 0.6 else "#222222"
-        percent = min(99.0, 100 * shares[y, x])
-        ax.text(x, y, f"{percent:.0f}", size=6.5, ha="center", va="center", color=dark)
-    edges = np.arange(len(shares) - 1) + 0.5
-    ax.hlines(edges, -0.5, len(shares) - 0.5, color="white", lw=1)
-    ax.vlines(edges, -0.5, len(shares) - 0.5, color="white", lw=1)
+    below = np.tril(np.ones_like(differing, dtype=bool))
+    shown = np.where(below, differing, np.nan)
+    ax.imshow(shown, cmap=colours, norm=norm, interpolation="none")
+    for y, x in np.argwhere(below & (differing > 0)):
+        share = differing[y, x]
+        text = f"{100 * share:.0f}" if share >= 0.01 else "<1"
+        ink = "white" if norm(share) > 0.75 else "#222222"
+        ax.text(x, y, text, size=6.5, ha="center", va="center", color=ink)
+    edges = np.arange(len(differing) - 1) + 0.5
+    ax.hlines(edges, -0.5, len(differing) - 0.5, color="white", lw=1)
+    ax.vlines(edges, -0.5, len(differing) - 0.5, color="white", lw=1)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
