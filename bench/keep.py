@@ -11,14 +11,14 @@ from bench import runs
 
 DIGITS = 4
 """Significant digits of what a brief run keeps, and at which errors are compared."""
-BITS = 7
-"""Hexadecimal digits of a checksum that a brief run keeps: one in 268 million agrees by chance."""
+BITS = 6
+"""Hexadecimal digits of a checksum that a brief run keeps: one in 16 million agrees by chance."""
 ROUNDS = 6
 """Raw rounds that a brief run keeps of each benchmark, evenly spread over its time."""
 
 _RECORD = ("subject", "operation", "case", "family", "format", "input_sha256", "outcome", "message")
 _FAILURES = ("nan_failures", "infinity_failures", "lost_to_zero", "missed_special")
-_STATS = ("min", "max", "mean", "stddev", "median", "iqr", "q1", "q3", "ops", "total")
+_STATS = ("min", "median")
 
 
 def compact(path: Path) -> bytes:
@@ -67,9 +67,8 @@ def _brief_benchmark(benchmark: dict[str, Any]) -> dict[str, Any]:
     kept |= {name: stats[name] for name in ("rounds", "iterations") if name in stats}
     times = {name: rounded(v) for name, v in info.items() if isinstance(v, float)}
     return {
-        **{name: benchmark.get(name) for name in ("group", "name", "fullname", "params", "param")},
+        "name": benchmark.get("name"),
         "extra_info": {**info, **times},
-        "options": {},
         "stats": {**kept, "data": [rounded(seconds) for seconds in few]},
     }
 

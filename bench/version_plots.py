@@ -40,9 +40,14 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     return draw
 
 
+def _names(runs: Sequence[Run]) -> list[str]:
+    return [run.label.removeprefix("NumPy ").replace(" without ", "\nno ") for run in runs]
+
+
 def _version_axis(ax: Axes, runs: Sequence[Run]) -> None:
-    names = [run.label.removeprefix("NumPy ").replace(" without ", "\nno ") for run in runs]
-    ax.set_xticks(range(len(runs)), names, rotation=45, ha="right", rotation_mode="anchor", size=8)
+    ax.set_xticks(
+        range(len(runs)), _names(runs), rotation=45, ha="right", rotation_mode="anchor", size=8
+    )
     ax.margins(x=0.08)
 
 
@@ -68,7 +73,8 @@ def error_by_version(runs: Sequence[Run]) -> Figure:
         for subject in names:
             wanted = {"operation": operation, "format": format_name, "subject": subject}
             worst = [_worst(run, wanted) for run in runs]
-            ax.plot(range(len(runs)), worst, **_line(subject, names))
+            line = _line(subject, names) | {"marker": ""}  # most are flat, and 120 are many
+            ax.plot(range(len(runs)), worst, **line)
         _version_axis(ax, runs)
     for ax in grid.values():  # at least two ticks, so that one can read the scale
         low, high = ax.get_ylim()
@@ -136,7 +142,7 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
         ax.set_title(subject)
         _version_axis(ax, runs)
         ax.tick_params(labelbottom=True, length=0)
-        ax.set_yticks(range(len(runs)), [run.label.removeprefix("NumPy ") for run in runs], size=8)
+        ax.set_yticks(range(len(runs)), _names(runs), size=8)
     bar = drawn.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.5, pad=0.01, extend="min")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     bar.set_label("records whose bits differ, in per cent (blue: none)")
