@@ -95,6 +95,12 @@ def _add_diff(commands: Any) -> None:
         help="exit with status 1 and name the cells when max_ulp>1.0x, time>1.25x (any ratio; in "
         "place of --min-effect), failures (more of them) or bits (other ones); may be repeated",
     )
+    _add_shown(compared)
+
+
+def _add_shown(compared: argparse.ArgumentParser) -> None:
+    from bench import diff
+
     compared.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     compared.add_argument(
         "--min-effect",

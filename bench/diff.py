@@ -90,26 +90,32 @@ def _text(value: object) -> str:
 
 # --- Errors, failures, bits ----------------------------------------------------------------------
 
+_SIDES = ("before", "after")
+
 
 def _accuracy(before: Run, after: Run) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Cells that both have, lines on those of another input, lines on those of one run."""
     joined = before.accuracy.merge(
         after.accuracy, how="outer", on=CELL, suffixes=("_before", "_after"), indicator=True
     )
     missing = list(_only_in_one(joined, ["subject", "case"], "records", before, after))
     both = joined[joined["_merge"] == "both"]
-    comparable = both["input_sha256_before"] == both["input_sha256_after"]
+    same_input = both["input_sha256_before"] == both["input_sha256_after"]
     other = [
         f"case {case} in {format_name}: another definition of its input ({len(cells)} records)"
-        for (case, format_name), cells in both[~comparable].groupby(["case", "format"])
+        for (case, format_name), cells in both[~same_input].groupby(["case", "format"])
     ]
-    both = both[comparable]
-    bits = zip(both["output_sha256_before"], both["output_sha256_after"], strict=True)
-    equal: Any = [_same_bits(*pair) for pair in bits]
+    return _judged_errors(both[same_input]), other, missing
+
+
+def _judged_errors(both: pd.DataFrame) -> pd.DataFrame:
     ulp = [both[f"max_ulp_{side}"].map(keep.rounded, na_action="ignore") for side in _SIDES]
     failures = [
         both[f"failures_{side}"].where(both[f"outcome_{side}"] != "raised", np.inf)
         for side in _SIDES
     ]
+    bits = zip(both["output_sha256_before"], both["output_sha256_after"], strict=True)
+    equal: Any = [_same_bits(*pair) for pair in bits]
     table = both[CELL].assign(
         max_ulp_before=ulp[0],
         max_ulp_after=ulp[1],
@@ -119,10 +125,7 @@ def _accuracy(before: Run, after: Run) -> tuple[pd.DataFrame, list[str], list[st
         failing=_verdicts(*failures),
         bits_equal=equal,
     )
-    return table.reset_index(drop=True), other, missing
-
-
-_SIDES = ("before", "after")
+    return table.reset_index(drop=True)
 
 
 def _verdicts(before: pd.Series[float], after: pd.Series[float]) -> Any:
@@ -155,29 +158,29 @@ def _only_in_one(
 
 
 def _time(before: Run, after: Run, min_effect: float) -> tuple[pd.DataFrame, list[str], list[str]]:
-    incomparable = []
+    """Cells that can be compared, lines on why others cannot, lines on those of one run."""
     joined = before.throughput.merge(
         after.throughput, how="outer", on=SHAPE, suffixes=("_before", "_after"), indicator=True
     )
     missing = list(_only_in_one(joined, ["subject", "columns"], "times", before, after))
-    both = joined[joined["_merge"] == "both"]
+    both, incomparable = joined[joined["_merge"] == "both"], []
     if len(both) and (before.machine != after.machine or "unknown" in before.machine):
         machines = f"{before.machine} and {after.machine}"
-        incomparable.append(
-            f"times: measured on different machines ({machines}; {len(both)} times)"
-        )
+        incomparable.append(f"times: measured on different machines ({machines})")
         both = both.iloc[:0]
-    for run, side in ((before, "before"), (after, "after")):
-        raw = both[f"raw_seconds_{side}"].map(len) > 0
+    for run, side in zip((before, after), _SIDES, strict=True):
+        raw = (both[f"raw_seconds_{side}"].map(len) > 0).astype(bool)
         if not raw.all():
             incomparable.append(f"times: {run.label} has no raw rounds ({(~raw).sum()} times)")
-        both = both[raw.astype(bool)]
+        both = both[raw]
+    return _judged_times(both, min_effect), incomparable, missing
+
+
+def _judged_times(both: pd.DataFrame, min_effect: float) -> pd.DataFrame:
     ratio = both["ns_per_element_after"] / both["ns_per_element_before"]
     effect = _nearer_to_1(ratio, both["fastest_seconds_after"] / both["fastest_seconds_before"])
-    p_values = [
-        rank_test.p_value(*raw)
-        for raw in zip(both["raw_seconds_before"], both["raw_seconds_after"], strict=True)
-    ]
+    rounds = zip(both["raw_seconds_before"], both["raw_seconds_after"], strict=True)
+    p_values = [rank_test.p_value(*pair) for pair in rounds]
     surely = np.array(p_values, dtype=float) < SIGNIFICANT
     table = both[SHAPE].assign(
         ns_before=both["ns_per_element_before"],
@@ -191,7 +194,7 @@ def _time(before: Run, after: Run, min_effect: float) -> tuple[pd.DataFrame, lis
             SAME,
         ),
     )
-    return table.reset_index(drop=True), incomparable, missing
+    return table.reset_index(drop=True)
 
 
 def _nearer_to_1(one: Any, other: Any) -> Any:

@@ -267,7 +267,7 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
     for ax, _, run, wanted, line in _lines(runs, grid):
         rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
         points = sorted(
-            (width, math.nan if error is None else error)
+            (width, math.nan if error is None else min(error, CEILING))
             for widths in rows["max_ulp_by_width"]
             for width, error in widths or []
         )

@@ -87,7 +87,7 @@ def test_ids_read_as_the_house_says() -> None:
 
 
 def test_the_command_line_explains_itself() -> None:
-    for arguments in ((), ("compare",), ("report",), ("keep",)):
+    for arguments in ((), ("compare",), ("report",), ("keep",), ("diff",), ("versions",)):
         done = run("bench", *arguments, "--help")
         assert done.returncode == 0
         assert "usage: python -m bench" in done.stdout
