@@ -144,7 +144,7 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
         ax.tick_params(labelbottom=True, length=0)
         ax.set_yticks(range(len(runs)), _names(runs), size=8)
     bar = drawn.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.5, pad=0.01, extend="min")
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
     bar.set_label("records whose bits differ, in per cent (blue: none)")
     return drawn
 
