@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import compare, race, report, runs, specs, verdict
+from bench import compare, keep, race, report, runs, specs, verdict
 from bench.compare import PredictionError
 from bench.conditions import Conditions, violations
 from bench.files import MarkerError, check_writable, write_whole
@@ -35,9 +35,9 @@ def parser() -> argparse.ArgumentParser:
     drawn = commands.add_parser(
         "report",
         help="write tables and plots of run files",
-        description="Write accuracy.csv, throughput.csv, tables.md and every plot (SVG and PNG) "
-        "from run files. Into the committed results folder: from the committed reference run when "
-        "no FILE is given, and into README.md too. Elsewhere: beside the committed reference run.",
+        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (SVG and PNG) "
+        "from run files. Into the committed results folder: from the committed runs when no FILE "
+        "is given, and into README.md too. Elsewhere: beside the committed reference run.",
     )
     drawn.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"
@@ -49,10 +49,15 @@ def parser() -> argparse.ArgumentParser:
 
     _add_race(commands)
     _add_verdict(commands)
+    _add_diff(commands)
+    _add_versions(commands)
 
-    keep = commands.add_parser("keep", help="compress a run file, without its raw rounds")
-    keep.add_argument("file", type=Path, metavar="FILE")
-    keep.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
+    kept = commands.add_parser("keep", help="compress a run file, without its raw rounds")
+    kept.add_argument("file", type=Path, metavar="FILE")
+    kept.add_argument(
+        "--brief", action="store_true", help="keep what `diff` and `versions` need, and no more"
+    )
+    kept.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json.xz")
     return top
 
 
@@ -133,8 +138,97 @@ def _limit(text: str) -> float:
     return value
 
 
+def _add_diff(commands: Any) -> None:
+    from bench import diff
+
+    compared = commands.add_parser(
+        "diff",
+        help="compare run files: what got worse, what got better",
+        description="Compare runs cell by cell, each against the first: errors and bits where the "
+        "input was the same, times where the machine was. A time has changed when the "
+        f"Mann-Whitney test on the raw rounds says so (p < {diff.SIGNIFICANT:g}), and medians and "
+        "fastest rounds both changed by more than --min-effect.",
+    )
+    compared.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="run files (or folders), oldest first"
+    )
+    compared.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        type=_condition,
+        metavar="WHAT",
+        help="exit with status 1 and name the cells when max_ulp>1.0x, time>1.25x (any ratio; in "
+        "place of --min-effect), failures (more of them) or bits (other ones); may be repeated",
+    )
+    _add_shown(compared)
+
+
+def _add_shown(compared: argparse.ArgumentParser) -> None:
+    from bench import diff
+
+    compared.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
+    compared.add_argument(
+        "--min-effect",
+        type=_ratio,
+        default=diff.MIN_EFFECT,
+        metavar="RATIO",
+        help=f"smaller changes of time are noise (default: {diff.MIN_EFFECT}; diff two runs of one "
+        "NumPy to see what your machine needs)",
+    )
+    compared.add_argument(
+        "--limit",
+        type=_count,
+        default=6,
+        metavar="N",
+        help="cells of a kind to list (default: 6, a screen; 0: all); csv and json have every cell",
+    )
+
+
+def _add_versions(commands: Any) -> None:
+    versions = commands.add_parser(
+        "versions",
+        help="draw largest errors, times and same bits by NumPy version",
+        description="Write versions.md and three pictures (SVG and PNG): largest ulp error, time "
+        "and bit identity by version. Prints how each run differs from the first.",
+    )
+    versions.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="run files, or folders of them, oldest first (default: the committed ones)",
+    )
+    versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+
+
+def _condition(text: str) -> Any:
+    from bench import diff
+
+    try:
+        return diff.condition(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of cells, or 0 for all")
+    return int(text)
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of at least 1")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did its work, 1 for a verdict that does not hold what was asked.
+    """Run one command; 0 when it did its work, 1 when a condition of the caller does not hold.
 
     2 for input that it cannot use, 130 when interrupted.
     """
@@ -148,8 +242,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _race(options)
         elif options.command == "verdict":
             return _verdict(options)
+        elif options.command == "diff":
+            return _diff(options)
+        elif options.command == "versions":
+            _versions(options)
         else:
-            write_whole(options.output, runs.compact(options.file))
+            kept = keep.brief(options.file) if options.brief else keep.compact(options.file)
+            write_whole(options.output, kept)
             print(f"wrote {options.output}")
     except (runs.RunFileError, MarkerError, PredictionError, specs.SpecError, OSError) as error:
         print(f"bench {options.command}: {error}", file=sys.stderr)
@@ -223,6 +322,35 @@ def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str
     for one in verdicts:
         for part in verdict_tables.parts(one, terminal=True):
             console.print(part, soft_wrap=isinstance(part, str))
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from bench import diff, diff_tables, gather
+
+    shown = gather.told_apart(gather.load_all(options.files))
+    if len(shown) < 2:
+        raise runs.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
+    found = diff.against_first(shown, options.min_effect)
+    broken = [
+        (one, condition, cells)
+        for one in found
+        for condition in options.fail_on
+        if len(cells := diff.broken(one, condition))
+    ]
+    print(diff_tables.FORMATS[options.format](found, options.limit))
+    if options.format == "csv":
+        print(
+            "\n".join(f"not compared: {x}" for one in found for x in one.left_out), file=sys.stderr
+        )
+    for one, condition, cells in broken:
+        print("\n".join(diff_tables.complaint(one, condition, cells)), file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _versions(options: argparse.Namespace) -> None:
+    from bench import versions
+
+    print(versions.write(options.files, options.output, ROOT / "results", _progress))
 
 
 def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:

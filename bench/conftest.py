@@ -29,7 +29,7 @@ COLUMNS = {
     "full": (5, 10, 64, 600, 4096, 50_257),
 }
 """Lengths of a row at which throughput is measured."""
-TIMING = {"quick": (0.01, 2), "normal": (0.06, 3), "full": (0.5, 10)}
+TIMING = {"quick": (0.01, 4), "normal": (0.06, 4), "full": (0.5, 10)}
 """Seconds and least number of rounds for each benchmark."""
 
 
@@ -85,6 +85,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("measure in one process: pytest-xdist (-n) is not supported")
     for option in ("accuracy_json", "benchmark_json"):
         _prepare_for_writing(option, getattr(config.option, option, None))
+    try:
+        runs.environment()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
     config.stash[MEASUREMENTS] = Measurements()
     config.stash[SUBJECTS_OF_RUN], config.stash[MISSING] = _subjects(config.getoption("--subject"))
     seconds, rounds = TIMING[config.getoption("--effort")]

@@ -16,11 +16,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from bench import version_plots
 from bench.metrics import SURVIVAL_THRESHOLDS
 from bench.runs import shared
 from bench.style import (
+    CEILING,
     ERRORS,
     FAILURE,
     FORMAT_MARKERS,
@@ -42,19 +43,16 @@ if TYPE_CHECKING:
     from bench.runs import Run
 
 
-CEILING = 1e17
-"""Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
-
-
 def source(runs: Sequence[Run]) -> str:
     """Names the run files that a figure shows; its metadata say so, for a check of freshness."""
     return hashlib.sha256("".join(run.sha256 for run in runs).encode()).hexdigest()
 
 
-def all_figures(runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
-    """File name and content of every figure that the runs can fill, one by one."""
-    runs = shared(runs) if len(runs) > 1 else runs
-    for name, draw in figures(runs).items():
+def all_figures(
+    runs: Sequence[Run], chosen: dict[str, Callable[[], Figure]] | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """File name and content of every figure that the runs can fill, or of the chosen ones."""
+    for name, draw in (figures(runs) if chosen is None else chosen).items():
         with mpl.rc_context(STYLE):
             content = rendered(draw(), f"runs {source(runs)}")
         for kind in kinds(name):
@@ -62,14 +60,20 @@ def all_figures(runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
 
 
 def kinds(name: str) -> tuple[str, ...]:
-    """SVG for all; PNG too, but not of heat maps, which take scrolling and are many."""
+    """PNG and SVG, but of heat maps, which take scrolling and are many, the SVG alone.
+
+    The points of the bounds make an SVG of half a megabyte.
+    """
+    if name == "errors-against-bounds":
+        return ("png",)
     heat = any(name.endswith(f"-{format_name}") for format_name in FORMATS)
     return ("svg",) if heat else ("svg", "png")
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     """How to draw every figure that the runs can fill, by name."""
-    # More than two runs do not fit into a panel: their ends do, and `runs` shows them all.
+    runs = shared(runs) if len(runs) > 1 else runs
+    # More than two runs do not fit into a panel: their ends do, and those by version show them all.
     ends = list(runs) if len(runs) < 3 else [runs[0], runs[-1]]
     draw: dict[str, Callable[[], Figure]] = {}
     if runs[-1].accuracy["claim_claimed"].max() > 0:  # other libraries claim nothing
@@ -80,7 +84,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
         draw["error-against-time"] = partial(headline, ends)
         draw["time-against-k"] = partial(time_against_k, ends)
     if len(runs) > 1:
-        draw["runs"] = partial(across_runs, runs)
+        draw |= version_plots.figures(runs)
     for operation in OPERATIONS:
         for name in FORMATS:
             figure_name = f"errors-{operation.replace('_', '-')}-{name}"
@@ -265,7 +269,7 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
     for ax, _, run, wanted, line in _lines(runs, grid):
         rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
         points = sorted(
-            (width, math.nan if error is None else error)
+            (width, math.nan if error is None else min(error, CEILING))
             for widths in rows["max_ulp_by_width"]
             for width, error in widths or []
         )
@@ -289,47 +293,3 @@ def time_against_k(runs: Sequence[Run]) -> Figure:
         ax.plot(table["columns"], table["ns_per_element"], marker="o", ms=3.5, **line)
     legend(drawn, runs)
     return drawn
-
-
-def across_runs(runs: Sequence[Run]) -> Figure:
-    """Largest ulp error of ordinary rows, and time relative to the oldest run."""
-    drawn = Figure(figsize=(10, 7.6), layout="constrained")
-    axes = drawn.subplots(3, len(FORMATS), sharex=True, sharey="row")
-    names, positions = subjects(runs), range(len(runs))
-    for column, format_name in enumerate(FORMATS):
-        for row, operation in enumerate(("softmax", "log_softmax")):
-            axes[row, column].set(yscale="log", title=f"{TITLES[operation]}, {format_name}")
-            for subject in names:
-                wanted = {"subject": subject, "operation": operation, "format": format_name}
-                cells = [_cell(run.accuracy, family="random", **wanted) for run in runs]
-                values = [cell["max_ulp"].max() for cell in cells]
-                style: Any = {"marker": "o", "color": colour(subject, names)}
-                axes[row, column].plot(positions, values, **style)
-        ax = axes[2, column]
-        ax.axhline(1, color="#888888", lw=0.8, ls=":")
-        ax.set_title(f"time, all operations, {format_name}")
-        for subject in names:
-            ratios = [_time_ratio(runs[0], run, subject, format_name) for run in runs]
-            ax.plot(positions, ratios, marker="o", color=colour(subject, names))
-        low, high = ax.get_ylim()
-        ax.set(yscale="log", ylim=(min(low, 0.5), max(high, 2.0)))
-        ax.set_yticks([0.5, 1.0, 2.0], ["0.5", "1", "2"])
-        ax.set_xticks(positions, [run.label for run in runs], rotation=30, ha="right")
-        ax.margins(x=0.15)
-    axes[0, 0].set_ylabel("largest ulp error")
-    axes[1, 0].set_ylabel("largest ulp error")
-    axes[2, 0].set_ylabel(f"ratio to {runs[0].label}")
-    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
-    drawn.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
-    return drawn
-
-
-def _time_ratio(before: Run, after: Run, subject: str, format_name: str) -> float:
-    """Geometric mean over operations and shapes; NaN where the runs share none."""
-    keys = ["operation", "rows", "columns"]
-    wanted = {"subject": subject, "format": format_name}
-    joined = _cell(before.throughput, **wanted).merge(_cell(after.throughput, **wanted), on=keys)
-    if joined.empty:
-        return math.nan
-    logs = np.log(joined["ns_per_element_y"] / joined["ns_per_element_x"])
-    return float(np.exp(logs.mean()))

@@ -5,14 +5,13 @@ The committed folder fills README.md too. Everything is made before anything is 
 
 from __future__ import annotations
 
+import gzip
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import runs
+from bench import gather, runs
 from bench.files import replace_between_markers, write_all
 from bench.runs import Run
 from numerics import FORMATS
@@ -25,8 +24,6 @@ VERDICTS = "verdicts.json.xz"
 """The committed verdicts on other libraries, in the same folder."""
 MINE = "verdict-mine.json.xz"
 """The committed verdict on docs/mine.py, in the same folder."""
-SUFFIXES = (".json", ".json.gz", ".json.xz")
-
 
 Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
 """Passes figures on as they are drawn, and may show how many of how many there are."""
@@ -36,71 +33,45 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-    from bench import plots, tables
+    from bench import plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
     count = sum(len(plots.kinds(name)) for name in plots.figures(shown))
     made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
-    made["accuracy.csv"] = csv_table(shown, "accuracy")
+    made["accuracy.csv.gz"] = gzip.compress(csv_table(shown, "accuracy"), mtime=0)
     made["throughput.csv"] = csv_table(shown, "throughput")
     made["tables.md"] = tables.page(shown).encode()
     documents: dict[Path, bytes] = {}
     if into_committed:
-        for path, text in filled(committed.parent, shown[-1]).items():
+        by_version = versions.load([committed / versions.FOLDER])
+        made |= track(*versions.made(by_version))
+        for path, text in filled(committed.parent, shown[-1], by_version).items():
             documents[path] = text.encode()
     write_all({output / name: content for name, content in made.items()} | documents)
     return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
 
 
 def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
-    """The runs to draw. A folder stands for all run files in it, oldest NumPy first."""
+    """The runs to draw."""
     reference = committed / REFERENCE
     if not files:
         return [runs.load(reference)]
-    shown: list[Run] = []
-    for path in files:
-        shown += _in_folder(path) if path.is_dir() else [runs.load(path)]
+    shown = gather.load_all(files)
     if not alone and len(shown) == 1 and reference.exists():
         shown = [runs.load(reference, label="reference"), *shown]
-    return _told_apart(shown)
+    return gather.told_apart(shown)
 
 
-def _in_folder(folder: Path) -> list[Run]:
-    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(SUFFIXES)]
-    if not found:
-        raise runs.RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
-    return sorted(map(runs.load, found), key=lambda run: version_key(run.environment["numpy"]))
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """A sortable form of a version: its leading numbers.
-
-    >>> version_key("1.26.4") < version_key("2.4.0rc1") < version_key("2.10")
-    True
-    """
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
-
-
-def _told_apart(shown: list[Run]) -> list[Run]:
-    """Runs of one NumPy version get a number; all in the order of their versions."""
-    labels = [run.label for run in shown]
-    return [
-        replace(run, label=f"{run.label} ({labels[: i + 1].count(run.label)})")
-        if labels.count(run.label) > 1
-        else run
-        for i, run in enumerate(shown)
-    ]
-
-
-def filled(root: Path, run: Run) -> dict[Path, str]:
-    """The documents that show the committed run, with its tables between their markers."""
-    from bench import race, race_tables, tables
+def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
+    """The documents that show the committed runs, with their tables between their markers."""
+    from bench import race, race_tables, tables, versions
 
     sections = {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
             "invariances": tables.invariances(run),
+            "versions": versions.summary(by_version),
         },
         "docs/methods.md": {
             "methods": tables.methods(run),
@@ -111,8 +82,8 @@ def filled(root: Path, run: Run) -> dict[Path, str]:
     }
     raced = root / "results" / RACE
     if raced.exists():
-        cells, made_of, versions = race.load(raced)
-        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{versions}*"
+        cells, made_of, peers = race.load(raced)
+        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{peers}*"
         sections["docs/fast.md"] = {
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),
@@ -158,6 +129,7 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
     table = pd.concat([part for part in parts if len(part)] or parts)
     # To read and to plot: four digits. All digits, checksums and witnesses are in the run file.
     hidden = ["survival", "max_ulp_by_width", "worst", "flags", "input_sha256", "output_sha256"]
+    hidden += ["raw_seconds", "fastest_seconds"]
     table = table.drop(columns=hidden, errors="ignore")
     columns = ["run", *table.columns.drop("run")]
     text: str = table[columns].to_csv(index=False, float_format="%.4g")

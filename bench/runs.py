@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import os
 import platform
 import re
 import sys
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-MAX_BYTES = 512 * 2**20
-"""Run files above this size are refused: a full run is a tenth of it."""
+MAX_BYTES = 128 * 2**20
+"""Run files above this size are refused: ten times a normal run."""
+MAX_EXPANSION = 200
+"""Compressed files that grow more than this are refused: JSON grows by 15 to 60."""
 _OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -57,8 +60,26 @@ def environment() -> dict[str, Any]:
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "simd_baseline": list(simd.get("baseline", [])),
         "simd_dispatch": list(simd.get("found", [])),
+        "simd_disabled": _disabled(simd),
         "byteorder": sys.byteorder,
     }
+
+
+def _disabled(simd: dict[str, list[str]]) -> list[str]:
+    """What NPY_DISABLE_CPU_FEATURES asks for; a ValueError where NumPy did not do it.
+
+    NumPy passes over a name that it does not know, and its names changed in 2.4.
+    """
+    wanted = re.split(r"[\s,]+", os.environ.get("NPY_DISABLE_CPU_FEATURES", ""))
+    names = [name for name in wanted if name]
+    off = simd.get("not found", [])
+    if without_effect := [name for name in names if name not in off]:
+        raise ValueError(
+            f"NPY_DISABLE_CPU_FEATURES: {', '.join(without_effect)} did not switch anything off "
+            f"in NumPy {np.__version__}, which dispatches on "
+            f"{', '.join([*simd.get('found', []), *off])}"
+        )
+    return names
 
 
 def section(
@@ -85,11 +106,13 @@ class Run:
     """One run file, checked, with its two tables."""
 
     label: str
+    path: str
     sha256: str
     datetime: str
     commit: str
     effort: str
     cpu: str
+    machine: str
     environment: dict[str, Any]
     accuracy: pd.DataFrame
     throughput: pd.DataFrame
@@ -104,12 +127,14 @@ def load(path: Path, label: str | None = None) -> Run:
     commit = content.get("commit_info")
     commit = commit if isinstance(commit, dict) else {}
     return Run(
-        label=label or f"NumPy {softmax['environment']['numpy']}",
+        label=label or _label(softmax["environment"]),
+        path=str(path),
         sha256=hashlib.sha256(data).hexdigest(),
         datetime=_plain(content.get("datetime")),
         commit=_plain(commit.get("id"))[:12] + ("+" if commit.get("dirty") is True else ""),
         effort=_plain(softmax["effort"]),
         cpu=_cpu(content),
+        machine=_machine(content),
         environment=softmax["environment"],
         accuracy=_accuracy_table(path, softmax["records"]),
         throughput=_throughput_table(path, content["benchmarks"]),
@@ -120,22 +145,24 @@ def load(path: Path, label: str | None = None) -> Run:
 def read(path: Path) -> bytes:
     """The uncompressed content of a run file."""
     try:
+        if not path.is_file():
+            raise OSError("not a file" if path.exists() else "no such file")
+        limit = MAX_BYTES
+        if path.suffix in _OPEN:
+            limit = min(limit, max(2**20, MAX_EXPANSION * path.stat().st_size))
         with _OPEN.get(path.suffix, open)(path, "rb") as file:
-            data: bytes = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            data: bytes = file.read(limit + 1)
+    except (OSError, EOFError, ValueError, MemoryError, lzma.LZMAError, zlib.error) as error:
         raise RunFileError(f"{path}: cannot be read: {error}") from None
-    if len(data) > MAX_BYTES:
-        raise RunFileError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+    if len(data) > limit:
+        raise RunFileError(f"{path}: larger than {limit >> 20} MiB when read")
     return data
 
 
-def compact(path: Path) -> bytes:
-    """A run file without raw rounds and layout, compressed for keeping (.xz)."""
-    data = read(path)
-    content = _parse(path, data)
-    for benchmark in content["benchmarks"]:
-        benchmark["stats"].pop("data", None)
-    return lzma.compress(json.dumps(content, allow_nan=False, separators=(",", ":")).encode())
+def checked(path: Path) -> dict[str, Any]:
+    """The content of a run file that `load` takes, as it stands in the file."""
+    load(path)
+    return _parse(path, read(path))
 
 
 def _refuse_constant(token: str) -> None:
@@ -164,10 +191,24 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     return content
 
 
+def _label(environment: dict[str, Any]) -> str:
+    """NumPy's version, and what was switched off in it."""
+    lacks = environment.get("simd_disabled")
+    names = [_plain(name) for name in lacks] if isinstance(lacks, list) else []
+    return f"NumPy {environment['numpy']}" + (f" without {names[0]}" if names else "")
+
+
 def _cpu(content: dict[str, Any]) -> str:
     machine = content.get("machine_info")
     cpu = machine.get("cpu") if isinstance(machine, dict) else None
     return _plain(cpu.get("brand_raw")) if isinstance(cpu, dict) else "unknown"
+
+
+def _machine(content: dict[str, Any]) -> str:
+    """Name and CPU: times are compared only where both agree."""
+    machine = content.get("machine_info")
+    node = _plain(machine.get("node")) if isinstance(machine, dict) else "unknown"
+    return f"{node}, {_cpu(content)}"
 
 
 def _plain(value: object) -> str:
@@ -219,10 +260,16 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
             wrong.append("survival")
         if not isinstance(widths, list) or not all(map(_is_width, widths)):
             wrong.append("max_ulp_by_width")
+        bits = record.get("output_sha256", "")
+        if not isinstance(bits, str) or not re.fullmatch("[0-9a-f]{0,64}", bits):
+            wrong.append("output_sha256")
         if wrong:
             raise RunFileError(f"{path}: record {index} has no valid `{wrong[0]}`")
     columns = [*_TEXT, *_COUNTS, *_FIGURES, "flags", "output_sha256", "survival"]
-    table = pd.DataFrame(records, columns=[*columns, "max_ulp_by_width", "worst"])
+    absent: dict[str, Any] = {"survival": [], "max_ulp_by_width": [], "output_sha256": ""}
+    filled = [absent | record for record in records]
+    table = pd.DataFrame(filled, columns=[*columns, "max_ulp_by_width", "worst"])
+    _refuse_twins(path, table, ["subject", "operation", "case", "format"])
     figures = [*_COUNTS, *_FIGURES]
     table[figures] = table[figures].astype("float64")
     table["failures"] = table[list(_COUNTS[1:])].sum(axis=1)
@@ -268,9 +315,25 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
         if wrong or row["ns_per_element"] == 0:
             name = wrong[0] if wrong else "ns_per_element"
             raise RunFileError(f"{path}: benchmark {index} has no valid `{name}`")
-        rows.append(row)
-    names = ["subject", "operation", "format", "rows", "columns", *_TIMES, "rounds"]
-    return pd.DataFrame(rows, columns=names)
+        raw = stats.get("data", [])
+        if not isinstance(raw, list) or not all(_is_figure(t) and t for t in raw):
+            raise RunFileError(f"{path}: benchmark {index} has no valid `data`")
+        fastest = stats.get("min")
+        fastest = fastest if _is_figure(fastest) and fastest else min(raw, default=None)
+        rows.append({**row, "raw_seconds": raw, "fastest_seconds": fastest})
+    names = ["subject", "operation", "format", "rows", "columns"]
+    raw_columns = ["raw_seconds", "fastest_seconds"]
+    table = pd.DataFrame(rows, columns=[*names, *_TIMES, "rounds", *raw_columns])
+    _refuse_twins(path, table, names)
+    return table
+
+
+def _refuse_twins(path: Path, table: pd.DataFrame, names: list[str]) -> None:
+    """Two rows for one cell: no figure of either would be the cell's."""
+    twins = table[table.duplicated(names)]
+    if len(twins):
+        cell = " ".join(map(str, twins.iloc[0][names]))
+        raise RunFileError(f"{path}: has two entries for {cell}")
 
 
 def _invariance_table(path: Path, entries: list[Any]) -> pd.DataFrame:

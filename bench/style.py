@@ -41,6 +41,8 @@ PALETTE: tuple[str, ...] = (
     "#88CCEE",
     "#661100",
 )
+CEILING = 1e17
+"""Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
 RUN_MARKERS = "osD^vP*X"
@@ -87,9 +89,10 @@ def legend(
     runs: Sequence[Run],
     markers: bool = False,
     meaning: Sequence[tuple[str, str, str | None]] = (),
+    names: Sequence[str] = (),
 ) -> None:
     """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
-    names = subjects(runs)
+    names = names or subjects(runs)
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
     if len(runs) > 1:
         handles += [

@@ -120,7 +120,8 @@ def _half_table() -> FloatArray:
 @functools.cache
 def _half_values() -> FloatArray:
     """Every fp16 number as fp32, by its bits."""
-    return np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    values: FloatArray = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    return values
 
 
 def _blocks(x: FloatArray) -> list[tuple[slice, Block]]:

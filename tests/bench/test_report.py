@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-from bench import plots, report, runs, tables
+from bench import plots, report, runs, tables, version_plots, versions
 from bench.__main__ import main
 from numerics import FORMATS, OPERATIONS
 from tests.bench.test_runs import run_content
@@ -38,13 +39,13 @@ def reported(run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_report_has_tables_and_pictures(run_file: Path, reported: Path) -> None:
     assert {path.name for path in reported.iterdir()} == {
-        "accuracy.csv",
+        "accuracy.csv.gz",
         "throughput.csv",
         "tables.md",
     } | {f"{figure}.{kind}" for figure in FIGURES for kind in plots.kinds(figure)}
     for path in reported.glob("*.svg"):
         ET.parse(path)
-    with (reported / "accuracy.csv").open(newline="") as file:
+    with gzip.open(reported / "accuracy.csv.gz", "rt", newline="") as file:
         errors = [float(row["max_ulp"]) for row in csv.DictReader(file)]
     exact = runs.load(run_file).accuracy["max_ulp"]
     assert errors == [float(f"{error:.4g}") for error in exact]
@@ -65,14 +66,6 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_run_is_drawn_beside_the_committed_reference(run_file: Path, tmp_path: Path) -> None:
     assert main(["report", str(run_file), "-o", str(tmp_path)]) == 0
     assert "reference" in (tmp_path / "tables.md").read_text()
-
-
-def test_two_runs_make_one_more_figure(run_file: Path) -> None:
-    two = [runs.load(run_file, label=label) for label in ("before", "after")]
-    assert {name for name, _ in plots.all_figures(two) if name.startswith("runs")} == {
-        "runs.png",
-        "runs.svg",
-    }
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -146,9 +139,15 @@ def test_keep_compresses_a_run(run_file: Path, tmp_path: Path) -> None:
 def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
     run = runs.load(RESULTS / report.REFERENCE)
     assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([run])
-    for name in ("accuracy", "throughput"):
-        assert (RESULTS / f"{name}.csv").read_bytes() == report.csv_table([run], name), name
-    for path, document in report.filled(ROOT, run).items():
+    accuracy = gzip.decompress((RESULTS / "accuracy.csv.gz").read_bytes())
+    assert accuracy == report.csv_table([run], "accuracy")
+    assert (RESULTS / "throughput.csv").read_bytes() == report.csv_table([run], "throughput")
+    by_version = versions.load([RESULTS / versions.FOLDER])
+    assert (RESULTS / "versions.md").read_text(encoding="utf-8") == versions.page(by_version)
+    pair = versions.ends_of_upgrade(by_version)
+    assert pair
+    assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == versions.upgrade(*pair)
+    for path, document in report.filled(ROOT, run, by_version).items():
         assert path.read_text(encoding="utf-8") == document, path
 
 
@@ -158,6 +157,11 @@ def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
         for kind in plots.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
             assert plots.source([run]).encode() in picture, f"{figure}.{kind} is stale"
+    by_version = versions.load([RESULTS / versions.FOLDER])
+    for figure in version_plots.figures(by_version):
+        for kind in plots.kinds(figure):
+            picture = (RESULTS / f"{figure}.{kind}").read_bytes()
+            assert plots.source(runs.shared(by_version)).encode() in picture, f"{figure}.{kind}"
 
 
 def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:

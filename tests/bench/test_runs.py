@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import runs
+from bench import keep, runs
 from bench.accuracy import measure
 from bench.cases import CASES
 from bench.files import MarkerError, replace_between_markers, write_all
@@ -82,7 +82,7 @@ def test_compressed_files_read_the_same(
 def test_compact_drops_raw_rounds_only(tmp_path: Path, content: dict[str, Any]) -> None:
     plain = written(tmp_path / "run.json", content)
     packed = tmp_path / "run.json.xz"
-    packed.write_bytes(runs.compact(plain))
+    packed.write_bytes(keep.compact(plain))
     assert runs.load(packed).accuracy.equals(runs.load(plain).accuracy)
     assert b'"data"' not in runs.read(packed)
 

@@ -87,7 +87,8 @@ def test_ids_read_as_the_house_says() -> None:
 
 
 def test_the_command_line_explains_itself() -> None:
-    for arguments in ((), ("compare",), ("report",), ("keep",), ("verdict",)):
+    commands = ("compare", "report", "race", "keep", "verdict", "diff", "versions")
+    for arguments in ((), *((command,) for command in commands)):
         done = run("bench", *arguments, "--help")
         assert done.returncode == 0
         assert "usage: python -m bench" in done.stdout
