@@ -92,6 +92,8 @@ def complaints(subject: Subject, record: Record) -> list[str]:
             f"{', '.join(map(str, claim.broken_widths))}; worst measured/bound {claim.ratio:.3g} "
             f"at {claim.ulp:.3g} ulp; worst output {record.worst}"
         )
+    if subject.correctly_rounded and record.summary.misrounded:
+        found.append(f"{record.summary.misrounded} outputs are not correctly rounded")
     return found + (_against_policy(record, record.summary) if subject.keeps_policy else [])
 
 

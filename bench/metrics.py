@@ -39,6 +39,7 @@ class Errors:
     infinity: npt.NDArray[np.bool_]
     lost_to_zero: npt.NDArray[np.bool_]
     missed_special: npt.NDArray[np.bool_]
+    misrounded: npt.NDArray[np.bool_]
     width: int
 
 
@@ -75,6 +76,7 @@ def errors(got: FloatArray, exact: Exact, format: Format, width: int) -> Errors:
         infinity=np.isinf(value) & ~special & ~matches,
         lost_to_zero=(value == 0) & ordinary,
         missed_special=special & ~matches,
+        misrounded=~matches,
         width=width,
     )
 
@@ -83,10 +85,11 @@ def errors(got: FloatArray, exact: Exact, format: Format, width: int) -> Errors:
 class Summary:
     """Every figure of one record. None where nothing could be measured; units in the names.
 
-    `mean_ulp` and `p99_ulp` (the 99th percentile) are over the outputs with a finite error,
-    `survival[j]` counts outputs above `SURVIVAL_THRESHOLDS[j]`, failures included (trailing zeros
-    are cut). `normwise_relative` is max |error| over max |exact| of a row, for operations with one
-    value a row of the whole batch, and `sum_defect` is |sum p - 1|, both the worst of all rows.
+    `misrounded` counts outputs that are not the number nearest to the exact value. `mean_ulp` and
+    `p99_ulp` (the 99th percentile) are over the outputs with a finite error, `survival[j]` counts
+    outputs above `SURVIVAL_THRESHOLDS[j]`, failures included (trailing zeros are cut).
+    `normwise_relative` is max |error| over max |exact| of a row, for operations with one value a
+    row of the whole batch, and `sum_defect` is |sum p - 1|, both the worst of all rows.
     """
 
     elements: int
@@ -100,6 +103,7 @@ class Summary:
     infinity_failures: int
     lost_to_zero: int
     missed_special: int
+    misrounded: int
     survival: list[int]
 
     @property
@@ -132,6 +136,7 @@ def summarize(batches: Sequence[Errors]) -> Summary:
         infinity_failures=count("infinity"),
         lost_to_zero=count("lost_to_zero"),
         missed_special=count("missed_special"),
+        misrounded=count("misrounded"),
         survival=_survival(ulp),
     )
 

@@ -34,7 +34,7 @@ PRECISION = 113
 """Bits at which the definitions are evaluated first."""
 AGREEMENT = 20
 """Two evaluations agree when they differ by at most 2^-AGREEMENT ulp."""
-VERSION = 1
+VERSION = 2
 """Part of every cache key; raise it when a definition or the layout of `Exact` changes."""
 
 Parts: TypeAlias = tuple[int, float, int]
@@ -83,10 +83,21 @@ def definitions(
     log_sum = mp.log1p(others)
     return {
         "softmax": [e / (1 + others) for e in exponentials],
-        "log_softmax": [-((largest - x) + log_sum) for x in values],
-        "log_sum_exp": [largest + log_sum],
-        "cross_entropy": [(largest - label_value) + log_sum],
+        "log_softmax": [-_sum(largest - x, log_sum) for x in values],
+        "log_sum_exp": [_sum(largest, log_sum)],
+        "cross_entropy": [_sum(largest - label_value, log_sum)],
     }
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """a + b for b >= 0; where b is lost in a, the next number above a.
+
+    An `a` that is the midpoint of two floating-point numbers is rounded up by the smallest b.
+    """
+    total = a + b
+    if total == a != 0 and b > 0:
+        return a + mp.ldexp(1, mp.mag(a) - mp.prec)
+    return total
 
 
 def special_row(row: FloatArray) -> dict[str, Any] | None:

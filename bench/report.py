@@ -70,6 +70,7 @@ def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     sections = {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
+            "misrounded": tables.misrounded(run),
             "invariances": tables.invariances(run),
             "versions": versions.summary(by_version),
         },

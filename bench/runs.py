@@ -240,6 +240,7 @@ _FIGURES = (
     "claim_bound_ulp",
     "claim_claimed",
     "claim_broken",
+    "misrounded",
 )
 
 

@@ -20,9 +20,9 @@ class Subject:
 
     Functions take an array of shape (rows, K), and `cross_entropy` labels as its second argument;
     they work over the last axis, and over any with `takes_axis`. `keeps_policy`: claims the
-    published policy for special rows. `ours`: has to refuse labels out of range, and to give the
-    same bits however the same rows are passed. `refused`: why it does not offer an operation in
-    a format, by both names.
+    published policy for special rows; `correctly_rounded`: the nearest number, always. `ours`: has
+    to refuse labels out of range, and to give the same bits however the same rows are passed.
+    `refused`: why it does not offer an operation in a format, by both names.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Subject:
     formats: tuple[str, ...]
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     keeps_policy: bool = False
+    correctly_rounded: bool = False
     takes_axis: bool = True
     ours: bool = False
     version: str = ""
@@ -65,7 +66,15 @@ def of_method(method: Method) -> Subject:
     """One of our own methods as a subject."""
     functions = {operation: getattr(method, operation) for operation in OPERATIONS}
     claims = {**method.bounds, **method.promises}
-    return Subject(method.name, functions, method.formats, claims, method.keeps_policy, ours=True)
+    return Subject(
+        method.name,
+        functions,
+        method.formats,
+        claims,
+        method.keeps_policy,
+        method.correctly_rounded,
+        ours=True,
+    )
 
 
 SUBJECTS: dict[str, Subject] = {name: of_method(method) for name, method in METHODS.items()}

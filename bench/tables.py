@@ -237,6 +237,29 @@ def exhaustive(run: Run) -> str:
     return markdown(["method", *TITLES.values(), "failures"], rows)
 
 
+def misrounded(run: Run) -> str:
+    """How many outputs are not the nearest number, for `exact` and the other libraries."""
+    from numerics import METHODS
+
+    others = METHODS.keys() - {"exact"}
+    subjects = [s for s in run.accuracy["subject"].unique() if s not in others]
+    rows = []
+    for operation in OPERATIONS[:2]:
+        for format_name in FORMATS:
+            cells = run.accuracy[
+                (run.accuracy["operation"] == operation) & (run.accuracy["format"] == format_name)
+            ]
+            by_subject = cells.groupby("subject")[["misrounded", "elements"]].sum()
+            shown = [
+                f"{int(by_subject['misrounded'][s]):,} of {int(by_subject['elements'][s]):,}"
+                if s in by_subject.index
+                else "not offered"
+                for s in subjects
+            ]
+            rows.append([TITLES[operation], format_name, *shown])
+    return markdown(["operation", "format", *subjects], rows, text=2)
+
+
 def invariances(run: Run) -> str:
     """For each subject and format: do the bits stay the same, by check."""
     table = run.invariance

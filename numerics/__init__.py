@@ -201,6 +201,7 @@ _TABLE = (
         log_sum_exp=exact_log_sum_exp,
         cross_entropy=exact_cross_entropy,
         bounds=_bounds("exact"),
+        correctly_rounded=True,
     ),
 )
 

@@ -19,7 +19,8 @@ class Method:
     `formats` names the formats that the method offers; any other raises TypeError. `bounds` maps
     each operation to a function of `numerics.bounds`, a theorem; `promises` to a smaller one, a
     recorded figure that the harness holds the method to. `keeps_policy`: special rows as
-    published, and no floating-point warning.
+    published, and no floating-point warning. `correctly_rounded`: every output is the number
+    nearest to the exact value.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Method:
     promises: dict[str, Bound] = field(default_factory=dict)
     formats: tuple[str, ...] = field(default=tuple(FORMATS))
     keeps_policy: bool = True
+    correctly_rounded: bool = False

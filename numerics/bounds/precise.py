@@ -118,7 +118,8 @@ def _half_an_ulp(exact: Array, rows: RowFacts, doubt: Array | float = 0.0) -> Ar
     That is known here in fp64 only, so within 2^-30 of a power of two, or within `doubt`, the
     larger binade counts.
     """
-    largest = np.abs(exact) * (1 + 2.0**-30) + doubt
+    with np.errstate(over="ignore"):
+        largest = np.minimum(np.abs(exact) * (1 + 2.0**-30) + doubt, FP64.largest)
     binade = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     return np.asarray(np.maximum(binade, rows.format.smallest_normal), dtype=np.float64)
 

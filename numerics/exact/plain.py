@@ -97,7 +97,7 @@ def _exponentials(x: FloatArray, largest: FloatArray) -> FloatArray:
     p *= r
     p += CONSTANT
     p *= table.take(at, mode="clip")
-    return p
+    return np.asarray(p)
 
 
 @functools.cache
