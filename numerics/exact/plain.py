@@ -222,8 +222,8 @@ def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArr
     r = np.concatenate([_others(block) for _, block in parts])
     lowest = min(block.smallest - block.top for _, block in parts)
     left_out = 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].x.shape[1]
-    log = _log1p(r)
-    return log, np.where(r > 0, log * LOG_ERROR + left_out, 0.0)
+    log, failed = _log1p(r)
+    return log, np.where(r > 0, log * LOG_ERROR + left_out + failed, 0.0)
 
 
 def _others(block: Block) -> FloatArray:
@@ -237,8 +237,11 @@ def _others(block: Block) -> FloatArray:
     return _total(sums) / largest
 
 
-def _log1p(r: FloatArray) -> FloatArray:
-    """log(1 + r) by the series of atanh up to SMALL, and one step of Newton's method above."""
+def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """log(1 + r) by the series of atanh up to SMALL, and one step of Newton's method above.
+
+    And the error beside those of r and of the exponentials: 0, or infinity where that failed.
+    """
     s = r / (2 + r)
     z = s * s
     series = 2 * s * (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z / 11)))))
@@ -246,8 +249,9 @@ def _log1p(r: FloatArray) -> FloatArray:
     y[~((y >= 0) & (y < 64))] = 0
     c = (1 + r) * _exponentials(-y, np.zeros(1)) - 1
     # A guess that is not as good as it should be, and np.log1p is only that, decides nothing.
-    newton = np.where(np.abs(c) < GUESSED, y + (c - c * c / 2), np.nan)
-    return np.where(r <= SMALL, series, newton)
+    failed = ~((r <= SMALL) | (np.abs(c) < GUESSED))
+    log = np.where(r <= SMALL, series, y + (c - c * c / 2))
+    return np.where(failed, 0.0, log), np.where(failed, np.inf, 0.0)
 
 
 def log_softmax(x: FloatArray) -> Iterator[Answer]:
@@ -285,6 +289,8 @@ def _negative_halves(block: Block, columns: slice, log: FloatArray, error: Float
     rounded = negative_halves(surprise * np.float32(1 - 2 * HALVES))
     surprise *= np.float32(1 + 2 * HALVES)
     undecided = np.not_equal(rounded.view(np.int16), negative_halves(surprise).view(np.int16))
+    if not np.isfinite(error).all():
+        undecided |= block.spread(np.isinf(error))
     at = np.flatnonzero(undecided)
     row, _ = block.places(at, columns)
     value = (block.largest[row] - x.reshape(-1)[at]) + log[row]

@@ -1,0 +1,374 @@
+"""`exact` against mpmath, bit by bit: no mismatch is allowed, and none is tolerated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from numerics import FORMATS, METHODS, OPERATIONS, Format, exact
+from numerics.exact import (
+    exact_cross_entropy,
+    exact_log_softmax,
+    exact_log_sum_exp,
+    exact_softmax,
+    undecided,
+)
+from numerics.exact.stages import STAGES, evaluate, stages_of
+from numerics.formats import FloatArray
+from tests.strategies import finite_rows, formats
+from tests.truth import bits, correctly_rounded
+
+METHOD = METHODS["exact"]
+CORPUS = Path(__file__).with_name("exact_sha256.json")
+FORMAT = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+
+
+def results(x: FloatArray, labels: np.ndarray) -> dict[str, FloatArray]:
+    """All four operations over the last axis."""
+    return {
+        "softmax": exact_softmax(x),
+        "log_softmax": exact_log_softmax(x),
+        "log_sum_exp": exact_log_sum_exp(x),
+        "cross_entropy": exact_cross_entropy(x, labels),
+    }
+
+
+def mismatches(x: FloatArray, format: Format) -> list[str]:
+    """Outputs that are not correctly rounded, with their row in hex, to be kept."""
+    labels = np.arange(len(x)) % x.shape[1]
+    got = results(x, labels)
+    found = []
+    for i, row in enumerate(x):
+        truth = correctly_rounded(row, int(labels[i]), format)
+        for operation, expected in truth.items():
+            mine = np.atleast_1d(got[operation][i])
+            wanted = np.array(expected).astype(format.dtype)
+            if bits(mine) != bits(wanted):
+                pairs = zip(bits(mine), bits(wanted), strict=True)
+                at = next(j for j, (a, b) in enumerate(pairs) if a != b)
+                logits = [float(v).hex() for v in row[:8]]
+                found.append(f"{operation} {format.name} {logits} at {at}: {mine[at]!r}")
+    return found
+
+
+# --- Against mpmath ------------------------------------------------------------------------------
+
+
+@FORMAT
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 6.0, 60.0, 1e3, 1e4, 1e30])
+def test_random_rows(format: Format, scale: float) -> None:
+    rng = np.random.default_rng([7, int(scale)])
+    for length in (1, 2, 3, 7, 40, 41, 100):
+        with np.errstate(over="ignore"):
+            x = rng.normal(scale=scale, size=(max(2, 60 // length), length))
+            x = np.clip(x, -format.largest, format.largest).astype(format.dtype)
+        if length > 3:
+            x[0, 1] = -np.inf
+            x[1, 2:4] = x[1].max()
+        assert mismatches(x, format) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), format=formats)
+def test_any_finite_rows(data: st.DataObject, format: Format) -> None:
+    assert mismatches(data.draw(finite_rows(format)), format) == []
+
+
+def _rows(format: Format) -> Iterator[list[float]]:
+    """Rows that are hard for a reason."""
+    u, big, tiny = format.unit_roundoff, format.largest, format.smallest_subnormal
+    for x in (big, -big, tiny, 0.0, -0.0, 1.0, format.exp_overflow, -1e3 * u):
+        yield [x]
+        yield [x, -math.inf]
+        yield [x, x]
+        yield [x, x, -math.inf, x]
+        yield [x, 0.0]
+        yield [x, -big]
+        yield [x, x - 30.0, -1e4]
+    for n in (2, 3, 7):  # log-sum-exp near 0: m and log(sum) cancel
+        for nudge in (-3, -1, 0, 1, 2):
+            yield [-math.log(n) * (1 + nudge * u)] * n
+    for gap in np.linspace(5, 60, 12):  # confident
+        yield [float(gap), 0.0, 0.125, -0.25]
+    edge = -math.log(tiny)  # subnormal results, and results that underflow
+    for gap in edge + np.linspace(-12, 3, 16):
+        yield [0.0, -float(gap)]
+        yield [0.0, -float(gap), -float(gap), -float(gap) - 0.5]
+    yield [big, big, big]  # log-sum-exp beyond the largest number
+    yield [big, -big, 0.0]
+    for digits in range(6, 12):  # x - m is a midpoint, and a tail decides
+        x = 2.0**digits
+        yield [-x, x * u / 2]
+        yield [-x - 2 * x * u, x * 3 * u]
+
+
+@FORMAT
+def test_hard_rows(format: Format) -> None:
+    found = []
+    for row in _rows(format):
+        with np.errstate(over="ignore"):
+            found += mismatches(np.array([row]).astype(format.dtype), format)
+    assert found == []
+
+
+def _towards(target: mpf, first: list[float], format: Format, steps: int) -> list[float]:
+    """Logits whose exponentials add up to `target` ever more closely, from below."""
+    row = list(first)
+    for _ in range(steps):
+        left = target - mp.fsum(mp.exp(mpf(x)) for x in row)
+        x = format.dtype.type(float(mp.log(left)))
+        while mp.exp(mpf(float(x))) > left:
+            x = np.nextafter(x, format.dtype.type(-np.inf))
+        row.append(float(x))
+    return row
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("format_name", ["fp32", "fp64"])
+def test_rows_tuned_to_a_midpoint(format_name: str, steps: int) -> None:
+    # Each tail brings the result closer to the midpoint of two numbers by the format's precision:
+    # with four tails of fp64 to within 2^-200 of itself, where only decimals can tell.
+    format = FORMATS[format_name]
+    rng = np.random.default_rng(steps)
+    for _ in range(4):
+        with mp.workprec(1500):
+            number = mpf(float(format.dtype.type(rng.uniform(0.2, 0.9))))
+            midpoint = number + mpf(2) ** (math.frexp(float(number))[1] - format.precision - 1)
+            softmax = _towards(1 / midpoint, [0.0], format, steps)
+            log_sum_exp = _towards(mp.exp(1 + midpoint * 2), [0.5], format, steps)
+        for row in (softmax, log_sum_exp):
+            assert mismatches(np.array([row]).astype(format.dtype), format) == []
+    last = undecided("softmax", np.array(softmax, format.dtype))
+    if format_name == "fp64" and steps >= 3:
+        assert last["double_double"] > 0
+
+
+@FORMAT
+def test_long_rows(format: Format) -> None:
+    rng = np.random.default_rng(3)
+    for length in (16_385, 32_769):
+        x = rng.choice(rng.normal(scale=3, size=500), size=(1, length)).astype(format.dtype)
+        assert mismatches(x, format) == []
+
+
+def test_a_row_longer_than_what_is_kept() -> None:
+    # Two values only, so that mpmath is done at once.
+    for format in FORMATS.values():
+        x = np.zeros((1, 2**18 + 5), format.dtype)
+        x[0, ::3] = -5.0
+        many, few = x.size - math.ceil(x.size / 3), math.ceil(x.size / 3)
+        with mp.workprec(300):
+            total = many + few * mp.exp(-5)
+            expected = [float(format.dtype.type(float(v / total))) for v in (mp.exp(-5), mpf(1))]
+            log_total = float(format.dtype.type(float(mp.log(total))))
+        got = exact_softmax(x)
+        assert (got[0, ::3] == expected[0]).all()
+        assert (got[0, 1::3] == expected[1]).all()
+        assert exact_log_sum_exp(x)[0] == log_total
+
+
+# --- Zeros, special rows, modes of the processor -------------------------------------------------
+
+
+def test_signs_of_zero() -> None:
+    x = np.array([0.0, -1000.0])
+    assert np.signbit(exact_log_softmax(x))[0]  # log(1 - tiny), rounded to zero from below
+    assert not np.signbit(exact_softmax(x)).any()
+    for alone in ([5.0], [5.0, -np.inf]):
+        assert not np.signbit(exact_log_softmax(alone)[0])
+        assert not np.signbit(exact_cross_entropy(alone, 0))
+
+
+@FORMAT
+def test_rows_of_minus_infinity_alone(format: Format) -> None:
+    for length in (1, 3, 10, 1000):
+        x = np.full((1, length), -np.inf, format.dtype)
+        equal = np.zeros((1, length), format.dtype)
+        labels = np.array([0])
+        for operation in ("softmax", "log_softmax", "cross_entropy"):
+            assert bits(results(x, labels)[operation]) == bits(results(equal, labels)[operation])
+        assert exact_log_sum_exp(x)[0] == -np.inf
+
+
+def _flushing() -> Iterator[bool]:
+    """Flush-to-zero and denormals-are-zero on, by two instructions of x86-64, while in use."""
+    import ctypes
+    import mmap
+
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("0fae1fc3") + bytes.fromhex("0fae17c3"))  # stmxcsr, ldmxcsr [rdi]
+    start = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    store, load = (ctypes.CFUNCTYPE(None, ctypes.c_void_p)(start + at) for at in (0, 4))
+    before, during = ctypes.c_uint32(), ctypes.c_uint32()
+    store(ctypes.addressof(before))
+    during.value = before.value | 0x8040
+    load(ctypes.addressof(during))
+    try:
+        yield True
+    finally:
+        load(ctypes.addressof(before))
+
+
+@FORMAT
+def test_flushing_subnormal_numbers_changes_no_bit(format: Format) -> None:
+    import platform
+
+    if platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux":
+        pytest.skip("sets a mode of x86-64 on Linux")
+    tiny = format.smallest_subnormal
+    edge = -math.log(tiny)
+    x = np.array([[0.0, -edge + 3, -1.0], [tiny * 3, -np.inf, -np.inf], [tiny, tiny, -tiny]])
+    x = np.concatenate([x, np.array([[0.0, 1.0, 2.0], [-0.6931, -edge + 1, -0.6934]])])
+    x = x.astype(format.dtype)
+    labels = np.array([1, 0, 2, 0, 1])
+    ordinary = {name: bits(got) for name, got in results(x, labels).items()}
+    for _ in _flushing():
+        assert float(np.float64(5e-324)) * 1.0 == 0.0
+        flushed = results(x, labels)
+    assert {name: bits(got) for name, got in flushed.items()} == ordinary
+
+
+# --- Nothing is trusted that need not be ---------------------------------------------------------
+
+
+@FORMAT
+@pytest.mark.parametrize("wrong", [lambda r: r * np.nan, lambda r: r + 1e-3, np.zeros_like])
+def test_numpys_logarithm_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch, format: Format, wrong: Callable[[FloatArray], FloatArray]
+) -> None:
+    x = np.random.default_rng(2).normal(scale=3, size=(6, 9)).astype(format.dtype)
+    labels = np.zeros(6, np.intp)
+    before = {name: bits(got) for name, got in results(x, labels).items()}
+    monkeypatch.setattr(np, "log1p", wrong)
+    monkeypatch.delattr(np, "exp")
+    monkeypatch.delattr(np, "log")
+    assert {name: bits(got) for name, got in results(x, labels).items()} == before
+
+
+# --- Stages --------------------------------------------------------------------------------------
+
+
+@FORMAT
+def test_each_later_stage_alone_gives_the_same_bits(format: Format) -> None:
+    rng = np.random.default_rng(9)
+    x = np.concatenate([rng.normal(scale=s, size=(4, 12)) for s in (0.1, 3.0, 100.0)])
+    x = x.astype(format.dtype)
+    labels = np.arange(len(x)) % 12
+    for operation in OPERATIONS:
+        before = bits(getattr(METHOD, operation)(*((x, labels)[: 1 + (operation[0] == "c")])))
+        for first in range(len(STAGES) - len(stages_of(format)), len(STAGES) + 1):
+            with np.errstate(all="ignore"):
+                assert bits(evaluate(operation, x, labels, STAGES[first:])) == before, first
+
+
+@pytest.mark.parametrize(("stage", "format_name"), [("plain", "fp32"), ("extended", "fp64")])
+def test_undecided_outputs_are_as_many_as_predicted(
+    monkeypatch: pytest.MonkeyPatch, stage: str, format_name: str
+) -> None:
+    # An output is undecided when a midpoint is within the error: 2 error p / ulp(p), and p / ulp(p)
+    # is 2^(precision - 1) times a significand, 1/ln 2 on average.
+    format = FORMATS[format_name]
+    error = 2.0 ** (-format.precision - 8)
+    monkeypatch.setattr(getattr(exact, stage), "ERROR", error)
+    x = np.random.default_rng(4).normal(scale=2, size=(400, 50)).astype(format.dtype)
+    predicted = error * 2**format.precision / math.log(2) * x.size
+    assert predicted / 4 < undecided("softmax", x)[stage] < predicted * 4
+
+
+def test_undecided_wants_an_operation() -> None:
+    with pytest.raises(ValueError, match=r"operation must be one of softmax, .*, not 'max'"):
+        undecided("max", [1.0])
+    assert undecided("cross_entropy", [[1.0, 2.0]], [1]) == {"extended": 0, "double_double": 0}
+
+
+# --- The same bits everywhere --------------------------------------------------------------------
+
+
+def _stream(name: str) -> Iterator[int]:
+    """Bytes from sha256 alone: no version of NumPy's generators matters."""
+    for block in range(2**20):
+        yield from hashlib.sha256(f"{name} {block}".encode()).digest()
+
+
+def corpus(format: Format, length: int, rows: int) -> FloatArray:
+    """Rows that every version of everything makes alike: multiples of 2^-8 up to 2^scale."""
+    stream = _stream(f"{format.name} {length}")
+    numbers = [next(stream) * 256 + next(stream) for _ in range(rows * length)]
+    x = (np.array(numbers, np.float64).reshape(rows, length) - 2**15) / 2**8
+    return (x / 2.0 ** (np.arange(rows) % 9)[:, np.newaxis]).astype(format.dtype)
+
+
+LENGTHS = {1: 20, 2: 200, 5: 200, 41: 40, 600: 9, 5000: 2}
+
+
+def digests() -> dict[str, str]:
+    """sha256 of all outputs of the corpus, by format and operation."""
+    found = {}
+    for format in FORMATS.values():
+        arrays = [corpus(format, length, rows) for length, rows in LENGTHS.items()]
+        labels = [np.arange(len(x)) % x.shape[1] for x in arrays]
+        for operation in OPERATIONS:
+            digest = hashlib.sha256()
+            for x, y in zip(arrays, labels, strict=True):
+                digest.update(results(x, y)[operation].astype(f"<f{x.itemsize}").tobytes())
+            found[f"{operation} {format.name}"] = digest.hexdigest()
+    return found
+
+
+def test_the_corpus_gives_the_bits_that_are_committed() -> None:
+    assert digests() == json.loads(CORPUS.read_text(encoding="utf-8"))
+
+
+@FORMAT
+def test_layout_axis_and_batch_change_no_bit(format: Format) -> None:
+    for length, rows in LENGTHS.items():
+        x = corpus(format, length, rows)
+        before = bits(exact_softmax(x)), bits(exact_log_softmax(x)), bits(exact_log_sum_exp(x))
+        spaced = np.zeros((rows, 2 * length), format.dtype)
+        spaced[:, ::2] = x
+        mixed = np.concatenate([np.full((1, length), np.nan, format.dtype), x * 0 - 100, x])
+        for other in (np.asfortranarray(x), spaced[:, ::2], x.astype(x.dtype.newbyteorder())):
+            assert bits(exact_softmax(other)) == before[0]
+            assert bits(exact_log_softmax(other)) == before[1]
+            assert bits(exact_log_sum_exp(other)) == before[2]
+        assert bits(exact_softmax(x.T, axis=0).T) == before[0]
+        assert bits(exact_softmax(mixed)[rows + 1 :]) == before[0]
+        assert bits(exact_log_softmax(mixed)[rows + 1 :]) == before[1]
+        one_by_one = np.concatenate([exact_log_softmax(row[np.newaxis]) for row in x])
+        assert bits(one_by_one) == before[1]
+
+
+def test_concurrent_calls_give_the_same_bits() -> None:
+    x = corpus(FORMATS["fp64"], 41, 40)
+    before, found = bits(exact_softmax(x)), []
+    threads = [threading.Thread(target=lambda: found.append(exact_softmax(x))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [bits(got) for got in found] == [before] * 8
+
+
+@FORMAT
+@pytest.mark.parametrize("length", [5, 600, 50_257])
+def test_memory_is_the_result_and_8_mib(format: Format, length: int) -> None:
+    x = np.zeros((2**21 // format.dtype.itemsize // length, length), format.dtype)
+    x[:, 0] = 3.0
+    exact_softmax(x[:1])  # tables
+    for operation in (exact_softmax, exact_log_softmax):
+        tracemalloc.start()
+        result = operation(x)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak <= result.nbytes + 8 * 2**20

@@ -1,0 +1,63 @@
+"""Correctly rounded results by mpmath, at a precision that leaves no doubt; slow and simple."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from mpmath import mp, mpf
+
+from numerics.formats import FloatArray, Format
+
+FAR = 6000
+"""exp(-FAR) stands for the exponentials of all gaps beyond it: they only break ties."""
+
+
+def correctly_rounded(row: FloatArray, label: int, format: Format) -> dict[str, list[float]]:
+    """All four operations on a row with at least one finite logit and no NaN or +inf."""
+    logits = [float(x) for x in row]
+    largest = max(logits)
+    finite = [x for x in logits if x > -math.inf]
+    with mp.workprec(_precision(finite)):
+        exponentials = {x: mp.exp(-min(mpf(largest) - mpf(x), mpf(FAR))) for x in set(finite)}
+        others = mp.fsum(exponentials[x] for x in finite) - 1
+        log_sum = mp.log1p(others)
+        softmax = {x: nearest(e / (1 + others), format) for x, e in exponentials.items()}
+        surprise = {x: (mpf(largest) - mpf(x)) + log_sum for x in exponentials}
+        softmax[-math.inf], surprise[-math.inf] = 0.0, mp.inf
+        log_softmax = {x: nearest(-s, format) for x, s in surprise.items()}
+        return {
+            "softmax": [softmax[x] for x in logits],
+            "log_softmax": [log_softmax[x] for x in logits],
+            "log_sum_exp": [nearest(mpf(largest) + log_sum, format)],
+            "cross_entropy": [nearest(surprise[logits[label]], format)],
+        }
+
+
+def _precision(finite: list[float]) -> int:
+    """Bits that hold the smallest term beside the largest number, and 1200 more."""
+    gap = min(max(finite) - min(finite), FAR)
+    return 1200 + int(1.5 * gap) + int(math.log2(1 + max(map(abs, finite))))
+
+
+def nearest(value: mpf, format: Format) -> float:
+    """An mpf rounded to nearest, ties to even, from its exact mantissa and exponent."""
+    if mp.isinf(value):
+        return float(value)
+    sign, mantissa, exponent, _ = value._mpf_
+    exact = int(mantissa) * Fraction(2) ** int(exponent)
+    if not exact:
+        return 0.0
+    binade = mp.mag(value) - 1
+    unit = Fraction(2) ** (max(int(binade), format.min_exponent) - format.precision + 1)
+    rounded = round(exact / unit) * unit
+    if rounded > format.largest:
+        return -math.inf if sign else math.inf
+    return math.copysign(float(rounded), -1 if sign else 1)
+
+
+def bits(x: FloatArray) -> list[int]:
+    """The bits of an array; zeros of both signs differ."""
+    found: list[int] = np.ascontiguousarray(x).view(f"u{x.itemsize}").ravel().tolist()
+    return found
