@@ -65,7 +65,8 @@ def exponentials(high: FloatArray, low: FloatArray) -> Exponentials:
     # The first three products are exact, and so is the first difference.
     step_1, step_2, step_3, step_4 = _steps()
     r = two_sum(high - k * step_1, -k * step_2)
-    r = pairs.add_number(pairs.add_number(r, -k * step_3), low - k * step_4)
+    for part in (-k * step_3, low, -k * step_4):
+        r = pairs.add_number(r, part)
     power = _power(at)
     product = pairs.multiply(power, _expm1(r))
     return Exponentials(pairs.add(power, product), whole >> (STEPS.bit_length() - 1))

@@ -1,0 +1,250 @@
+"""Every error that docs/exact.md derives for `exact`, measured against mpmath."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from numerics import FORMATS, FP16, FP64, Format
+from numerics.exact import decimals, double_double, extended, halves, pairs, plain, tables
+from numerics.exact.blocks import Block
+from numerics.exact.logarithm import log1p
+from numerics.exact.rounding import nearest, nearest_fp64
+from numerics.formats import FloatArray
+from tests.strategies import formats
+from tests.truth import bits
+from tests.truth import nearest as true_nearest
+
+BITS = 260
+"""Working precision of mpmath here."""
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # `exact` runs in an errstate
+
+
+def relative(got: mpf, exact: mpf) -> float:
+    """|got - exact| / |exact|."""
+    return float(abs(got - exact) / abs(exact))
+
+
+def gaps_to_measure(lowest: float) -> FloatArray:
+    """Gaps of every size, some beside a multiple of a step of the tables, where r is largest."""
+    rng = np.random.default_rng(1)
+    steps = (rng.integers(0, 1 << 20, 60) + 0.5) * math.log(2) / extended.STEPS
+    sizes = np.abs(rng.normal(size=60)) * 10.0 ** rng.integers(-8, 3, 60)
+    edges = [0.0, 1e-300, 2.0**-30, 1.0, -lowest, -lowest - 1e-9]
+    return -np.minimum(np.concatenate([steps, sizes, edges]), -lowest)
+
+
+# --- Tables --------------------------------------------------------------------------------------
+
+
+def test_tables_are_rounded_as_they_say() -> None:
+    with mp.workprec(400):
+        assert abs(tables.integer_log2() / mpf(2) ** tables.BITS - mp.log(2)) < mpf(2) ** -300
+        heads, tails = tables.powers_of_two(extended.STEPS, 27, 53)
+        for j in range(0, extended.STEPS, 101):
+            exact = mpf(2) ** (mpf(j) / extended.STEPS)
+            assert abs(mpf(heads[j]) + mpf(tails[j]) - exact) <= mpf(2) ** -81
+            assert (heads[j] * 2**26).is_integer()
+        table = tables.powers_of_e(plain.STEPS, plain.LOWEST * plain.STEPS)
+        for k in range(0, table.size - 1, 487):
+            exact = mp.exp(-mpf(k) / plain.STEPS)
+            assert relative(mpf(table[-1 - k]), exact) <= 2.0**-53
+        every = np.arange(0, 2**16, 97)
+        half = plain._half_table()[every]
+        for value, x in zip(half, plain._half_values()[every], strict=True):
+            if abs(x) <= plain.HALF_RANGE:
+                assert relative(mpf(value), mp.exp(mpf(float(x)) - 300)) <= 2.0**-52.9
+
+
+# --- Exponentials --------------------------------------------------------------------------------
+
+
+def test_exponentials_of_plain() -> None:
+    x = gaps_to_measure(-105.0)
+    x32 = x.astype(np.float32)
+    for numbers in (x, x32, x32 + np.float32(80)):
+        top = numbers.max(keepdims=True).astype(np.float64)
+        grid = round(float(top[0]) * plain.STEPS) / plain.STEPS
+        found = plain._exponentials(numbers.copy(), top)
+        with mp.workprec(BITS):
+            worst = max(
+                relative(mpf(e), mp.exp(mpf(float(n)) - mpf(grid)))
+                for e, n in zip(found, numbers, strict=True)
+            )
+        assert worst <= 47 * FP64.unit_roundoff
+
+
+@pytest.mark.parametrize(("stage", "claim"), [(extended, 2.0**-78), (double_double, 2.0**-101)])
+def test_exponentials_of_pairs(stage: ModuleType, claim: float) -> None:
+    high = gaps_to_measure(stage.LOWEST)
+    low = np.random.default_rng(2).uniform(-0.5, 0.5, high.size) * np.spacing(np.abs(high))
+    found = stage.exponentials(high, low)
+    if stage is extended:
+        exponents = np.frexp(found.scale)[1] - 1
+        parts = found.head, found.tail
+        assert (found.head * 2.0**26 == np.rint(found.head * 2.0**26)).all()
+        assert (np.abs(found.tail) <= 2.0**-26).all()
+    else:
+        parts, exponents = found.pair, found.exponent
+    with mp.workprec(BITS):
+        for a, b, n, h, l in zip(*parts, exponents, high, low, strict=True):  # noqa: E741
+            value = (mpf(a) + mpf(b)) * mpf(2) ** int(n)
+            assert relative(value, mp.exp(mpf(h) + mpf(l))) <= claim
+
+
+# --- Sums ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [2, 40, 41, 1000, 16_384, 20_000])
+@pytest.mark.parametrize("spread", [0.01, 5.0, 200.0])
+def test_sums_without_the_largest_term(length: int, spread: float) -> None:
+    rows = np.random.default_rng(length).uniform(-spread, 0, size=(1, length))
+    rows[0, length // 2] = 3.0
+    x = rows.astype(np.float32)
+    with mp.workprec(BITS + 700):
+        exact = mp.fsum(mp.exp(mpf(float(v)) - 3) for v in x[0]) - 1
+        for stage, claim in ((extended, 2.0**-77), (double_double, 2.0**-98)):
+            high, low = stage.others(Block(x, stage.SIZE))
+            assert relative(mpf(high[0]) + mpf(low[0]), exact) <= claim
+        (r,) = plain._others(Block(x, plain.SIZE))
+        assert abs(mpf(r) - exact) <= 200 * FP64.unit_roundoff * exact + plain.LEFT_OUT * length
+
+
+# --- Logarithms ----------------------------------------------------------------------------------
+
+
+def test_logarithms() -> None:
+    rng = np.random.default_rng(8)
+    t = np.concatenate([2.0 ** rng.uniform(-300, 24, 60), [0.0624, 0.0625, 0.0626, 1.0, 2.0**24]])
+    low = t * rng.uniform(-1, 1, t.size) * 2.0**-54
+    for stage in (extended, double_double):
+        (high, rest), failed = log1p((t, low), stage.exponential)
+        assert not failed.any()
+        with mp.workprec(BITS + 700):
+            for a, b, n, m in zip(t, low, high, rest, strict=True):
+                error = relative(mpf(n) + mpf(m), mp.log1p(mpf(a) + mpf(b)))
+                assert error <= stage.LOG_ERROR / 2
+    logs, failed = plain._log1p(t)
+    assert not failed.any()
+    with mp.workprec(BITS + 700):
+        for a, n in zip(t, logs, strict=True):
+            assert relative(mpf(n), mp.log1p(mpf(a))) <= plain.LOG_ERROR / 1.2
+
+
+# --- Pairs ---------------------------------------------------------------------------------------
+
+
+def test_arithmetic_of_pairs() -> None:
+    rng = np.random.default_rng(6)
+    a, b = (
+        (h, h * rng.uniform(-1, 1, 500) * 2.0**-54) for h in 2.0 ** rng.uniform(-40, 40, (2, 500))
+    )
+    with mp.workprec(BITS):
+        for operation, exact, claim in (
+            (pairs.add(a, b), lambda x, y: x + y, 8),
+            (pairs.multiply(a, b), lambda x, y: x * y, 8),
+            (pairs.reciprocal(a), lambda x, y: 1 / x, 16),
+        ):
+            for i in range(500):
+                x, y = (mpf(p[0][i]) + mpf(p[1][i]) for p in (a, b))
+                got = mpf(operation[0][i]) + mpf(operation[1][i])
+                assert relative(got, exact(x, y)) <= claim * 2.0**-106
+
+
+# --- The rounding test ---------------------------------------------------------------------------
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    format=formats,
+    significand=st.integers(1, 2**54),
+    half=st.sampled_from([0, 1, 2]),
+    exponent=st.integers(-1130, 60),
+    tail=st.integers(-(2**20), 2**20),
+    tail_exponent=st.integers(-200, -53),
+    negative=st.booleans(),
+)
+def test_rounding_is_right_or_refused(
+    format: Format,
+    significand: int,
+    half: int,
+    exponent: int,
+    tail: int,
+    tail_exponent: int,
+    negative: bool,
+) -> None:
+    # Numbers of about the format's precision and half a place more: midpoints and their vicinity.
+    cut = significand >> max(significand.bit_length() - format.precision - half, 0)
+    high = math.ldexp(float(cut), -cut.bit_length())
+    lower = math.ldexp(float(tail), tail_exponent - 20)
+    sign = -1 if negative else 1
+    with mp.workprec(2000):
+        exact = sign * (mpf(high) + mpf(lower)) * mpf(2) ** exponent
+        for error in (0.0, abs(lower) / 2, abs(lower) * 2, 2.0**-30):
+            got, undecided = nearest(
+                np.array([sign * high]),
+                np.zeros(1),
+                np.array([error]),
+                format,
+                lower=np.array([sign * lower]),
+                exponent=exponent,
+            )
+            candidates = {
+                true_nearest(exact + side * error * mpf(2) ** exponent, format)
+                for side in (-1, 0, 1)
+            }
+            if not undecided[0]:
+                wanted = np.array([candidates.pop()]).astype(format.dtype)
+                assert not candidates
+                assert got[0] == wanted[0]
+            elif error == 0:
+                assert tail == 0 or half  # nothing but an exact tie is refused without an error
+
+
+def test_an_exact_sum_of_fp64_is_decided_by_the_addition() -> None:
+    high, low, error = np.array([1.0]), np.array([2.0**-53]), 2.0**-80
+    assert nearest_fp64(high, low.copy(), error)[1] == [True]
+    assert nearest_fp64(high, low * (1 + 2.0**-20), error)[0] == [1 + 2.0**-52]
+
+
+def test_halves_of_every_fp32_that_matters() -> None:
+    # Every fp16 number, every midpoint, and their neighbours in fp32 at the distance that is kept.
+    numbers = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float64)
+    middles = (numbers[:-1] + numbers[1:]) / 2
+    around = np.concatenate([middles * (1 - plain.HALVES), middles * (1 + plain.HALVES), numbers])
+    small = around[around <= 1].astype(np.float32)
+    assert bits(halves.small_halves(small)) == bits(small.astype(np.float16))
+    large = around[around >= FP16.smallest_normal].astype(np.float32)
+    large = np.concatenate([large, np.array([65519, 65521, 1e9, np.inf], np.float32)])
+    with np.errstate(over="ignore"):
+        assert bits(halves.negative_halves(large)) == bits((-large).astype(np.float16))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), format=formats)
+def test_bits_and_numbers_of_decimals(data: st.DataObject, format: Format) -> None:
+    dtype = decimals.UNSIGNED[format.name]
+    code = data.draw(st.integers(0, 2 ** (8 * format.dtype.itemsize) - 1))
+    number = np.array([code], dtype).view(format.dtype)[0]
+    exact = decimals.number_of(code, format)
+    assume(exact is not None and number != 0)
+    assert exact == Fraction(float(number))
+    assert decimals.rounded(exact, exact, format) == code
+    middle = (exact + Fraction(float(np.nextafter(number, format.dtype.type(0))))) / 2
+    step = abs(exact - middle) / 10**30
+    away = decimals.rounded(*sorted((middle, middle + (step if exact > 0 else -step))), format)
+    assert away == code
+    assert decimals.rounded(middle - step, middle + step, format) is None
+
+
+def test_every_format_has_its_integers() -> None:
+    for format in FORMATS.values():
+        assert decimals.bits_of(math.inf, format) == bits(np.array([np.inf], format.dtype))[0]
