@@ -66,7 +66,10 @@ def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
         return nearest_fp64(high, middle + (a[1] + b[1]), error + slack)
     middle, lower = two_sum(middle, a[1])
     error = error + 2.0**-52 * (np.abs(lower) + np.abs(b[1]))
-    return nearest(high, middle, error, format, lower=lower + b[1])
+    # Where a and b cancel, the low part of b counts as much as what is left.
+    middle, lower = two_sum(middle, lower + b[1])
+    high, middle = two_sum(high, middle)
+    return nearest(high, middle, error, format, lower=lower)
 
 
 def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:

@@ -34,7 +34,7 @@ def nearest(
     """(high + low + lower +- error) 2^exponent rounded to nearest, and where that is two numbers.
 
     high + low is taken exactly, so that a tiny `lower` decides ties. |low| is much smaller than
-    |high|; the others are smaller still.
+    |high|; the others are smaller still: a quarter of a place is refused.
     """
     high, low = fast_two_sum(high, low)
     negative = np.signbit(high)
@@ -53,7 +53,8 @@ def nearest(
     narrow = (whole == hidden) & (unit > lowest)
     first = _step(middle, below, narrow, up=np.greater, down=np.less_equal)
     last = _step(middle, above, narrow, up=np.greater_equal, down=np.less)
-    return _assembled(whole + last, unit, negative, format), (first != last) | np.isnan(middle[0])
+    small = (np.abs(below) < 0.25) & (np.abs(above) < 0.25)
+    return _assembled(whole + last, unit, negative, format), ~(small & (first == last))
 
 
 def _step(
