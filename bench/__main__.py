@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     _add_race(commands)
+    _add_misrounded(commands)
     _add_verdict(commands)
     _add_diff(commands)
     _add_versions(commands)
@@ -75,6 +76,19 @@ def _add_race(commands: Any) -> None:
     )
     raced.add_argument("--rounds", type=int, default=15, metavar="N", help="default: 15")
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep all rounds")
+
+
+def _add_misrounded(commands: Any) -> None:
+    counted = commands.add_parser(
+        "misrounded",
+        help="count the results of exact, and of SciPy, that are not the nearest number",
+        description="Draws fresh rows, judges every output against mpmath, and times exact beside "
+        "SciPy in interleaved rounds. A million rows of each format take about ten minutes.",
+    )
+    counted.add_argument("--rows", type=_count, default=1_000_000, metavar="N", help="of a format")
+    counted.add_argument("--seed", type=int, metavar="N", help="default: a new one, which is shown")
+    counted.add_argument("--rounds", type=int, default=9, metavar="N", help="of timing; default: 9")
+    counted.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep it all")
 
 
 def _add_verdict(commands: Any) -> None:
@@ -240,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _report(options)
         elif options.command == "race":
             _race(options)
+        elif options.command == "misrounded":
+            return _misrounded(options)
         elif options.command == "verdict":
             return _verdict(options)
         elif options.command == "diff":
@@ -286,6 +302,26 @@ def _race(options: argparse.Namespace) -> None:
         write_whole(options.output, runs.to_json(race.content(measured, found, made_of)))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
+
+
+def _misrounded(options: argparse.Namespace) -> int:
+    import os
+    import secrets
+
+    from bench import misrounded
+
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    print(f"seed {seed}", flush=True)
+    cells = list(_progress(misrounded.times(options.rounds), 36, "timing"))
+    jobs = misrounded.count(options.rows, seed, os.cpu_count() or 1)
+    parts = list(_progress(jobs, misrounded.jobs_of(options.rows), "judging"))
+    found = misrounded.added(parts)
+    if options.output:
+        content = misrounded.content(found, cells, seed)
+        write_whole(options.output, runs.to_json(content))
+    print(misrounded.counts_table(found), misrounded.times_table(cells), sep="\n\n")
+    print(*found.witnesses, sep="\n")
+    return 1 if found.witnesses else 0
 
 
 def _verdict(options: argparse.Namespace) -> int:
