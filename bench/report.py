@@ -20,6 +20,8 @@ REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"
 """The committed race, in the same folder."""
+MISROUNDED = "misrounded.json"
+"""The committed counts and times of `exact`, in the same folder."""
 VERDICTS = "verdicts.json.xz"
 """The committed verdicts on other libraries, in the same folder."""
 MINE = "verdict-mine.json.xz"
@@ -65,7 +67,7 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
-    from bench import race, race_tables, tables, versions
+    from bench import misrounded, race, race_tables, tables, versions
 
     sections = {
         "README.md": {
@@ -88,6 +90,13 @@ def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
         sections["docs/fast.md"] = {
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),
+        }
+    counted = root / "results" / MISROUNDED
+    if counted.exists():
+        found, times, made = misrounded.load(counted)
+        sections["docs/exact.md"] = {
+            "counts": f"{misrounded.counts_table(found)}\n\n*{made}*",
+            "times": misrounded.times_table(times),
         }
     sections["README.md"] |= _verdicts(root)
     documents = {}

@@ -85,6 +85,11 @@ class Block:
         return float(self.x.max())
 
     @property
+    def farthest(self) -> float:
+        """The largest magnitude of a logit."""
+        return max(-self.smallest, self.top)
+
+    @property
     def masked(self) -> bool:
         """Whether any logit is -inf."""
         return self.smallest == -math.inf

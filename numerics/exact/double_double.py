@@ -115,7 +115,7 @@ def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -
     for columns, found in pieces:
         high, low = (block.without_largest(part, columns) for part in found.scaled())
         sums.append(pairs.total((high, low), block.along))
-    return functools.reduce(pairs.add, sums)
+    return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 
 
 def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:

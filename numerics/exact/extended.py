@@ -31,7 +31,7 @@ LOWEST = -680.0
 ZERO = -750.0
 """Below this gap softmax rounds to 0 in every format."""
 
-ERROR = 2.0**-75
+ERROR = 1.5 * 2.0**-75
 """Relative error of a softmax."""
 LOG_ERROR = 2.0**-72
 """Relative error of log1p(r)."""
@@ -161,7 +161,7 @@ def others(block: Block) -> Pair:
 
 def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -> Pair:
     sums = [_sum(block, columns, found) for columns, found in pieces]
-    return functools.reduce(pairs.add, sums)
+    return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 
 
 def _sum(block: Block, columns: slice, found: Exponentials) -> Pair:
@@ -170,7 +170,7 @@ def _sum(block: Block, columns: slice, found: Exponentials) -> Pair:
     tails = block.without_largest(found.tail * found.scale, columns)
     along = block.along
     _, exponent = np.frexp(heads.max(axis=along))
-    room = heads.shape[along].bit_length() + 1
+    room = heads.shape[along].bit_length() - 1
     grid = block.spread(np.ldexp(1.5, exponent + room))
     cut = heads + grid
     cut -= grid
