@@ -161,6 +161,8 @@ def others(block: Block) -> Pair:
 
 def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -> Pair:
     sums = [_sum(block, columns, found) for columns, found in pieces]
+    if len(sums) == 1:
+        return sums[0]
     return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 
 
@@ -189,11 +191,17 @@ def _sum(block: Block, columns: slice, found: Exponentials) -> Pair:
 def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     """exp(x_i - m) / (1 + r), all or those wanted."""
     format = format_of(x.dtype)
-    for rows, block in blocks(x, SIZE):
-        kept = list(_pieces(block)) if x.shape[1] <= KEPT else None
-        r = _sum_of_others(block, kept or _pieces(block))
-        inverse = pairs.reciprocal(pairs.add((np.ones_like(r[0]), np.zeros_like(r[0])), r))
-        for columns, found in kept or _pieces(block):
+    parts = blocks(x, SIZE)
+    kept = [list(_pieces(block)) if x.shape[1] <= KEPT else None for _, block in parts]
+    sums = [
+        _sum_of_others(block, pieces or _pieces(block))
+        for (_, block), pieces in zip(parts, kept, strict=True)
+    ]
+    r = np.concatenate([s[0] for s in sums]), np.concatenate([s[1] for s in sums])
+    inverses = pairs.reciprocal(pairs.add((np.ones_like(r[0]), np.zeros_like(r[0])), r))
+    for (rows, block), pieces in zip(parts, kept, strict=True):
+        inverse = inverses[0][rows], inverses[1][rows]
+        for columns, found in pieces or _pieces(block):
             if wanted is None:
                 spread = block.spread(inverse[0]), block.spread(inverse[1])
                 rounded, undecided = _quotient(found, spread, format)
