@@ -140,8 +140,9 @@ def _evaluate(
 
 def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
     # The bits without their sign; NumPy has no quick min and max of fp16.
-    doubled = x.view(f"u{x.itemsize}") << 1
-    if x.size == 0 or doubled.max() < np.array(np.inf, x.dtype).view(doubled.dtype) << 1:
+    bits = x.view(f"u{x.itemsize}")
+    magnitude = bits & np.array(-0.0, x.dtype).view(bits.dtype) - bits.dtype.type(1)
+    if x.size == 0 or magnitude.max() < np.array(np.inf, x.dtype).view(bits.dtype):
         return []
     return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
 

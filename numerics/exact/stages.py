@@ -94,9 +94,11 @@ def evaluate(
 def _subnormal_rows(x: FloatArray) -> npt.NDArray[np.intp]:
     """Rows with a subnormal logit, told by the bits."""
     format = format_of(x.dtype)
-    magnitude = x.view(decimals.UNSIGNED[format.name]) << 1 >> format.precision
-    fraction = x.view(decimals.UNSIGNED[format.name]) << (x.itemsize * 8 - format.precision + 1)
-    return np.flatnonzero(((magnitude == 0) & (fraction != 0)).any(axis=1))
+    bits = x.view(decimals.UNSIGNED[format.name])
+    sign = np.array(-0.0, x.dtype).view(bits.dtype)
+    smallest_normal = bits.dtype.type(1 << (format.precision - 1))
+    magnitude = bits & (sign - bits.dtype.type(1))
+    return np.flatnonzero(((magnitude > 0) & (magnitude < smallest_normal)).any(axis=1))
 
 
 def _fill(
