@@ -22,7 +22,7 @@ SHORT = 40
 
 
 def blocks(
-    x: FloatArray, size: int, codes: npt.NDArray[np.intp] | None = None
+    x: FloatArray, size: int, codes: npt.NDArray[np.uint16] | None = None
 ) -> list[tuple[slice, Block]]:
     """Rows of x in blocks of up to `size` logits, and which rows they are."""
     height = max(1, size // x.shape[1])
@@ -36,7 +36,7 @@ class Block:
 
     x: FloatArray
     size: int
-    codes: npt.NDArray[np.intp] | None = None
+    codes: npt.NDArray[np.uint16] | None = None
     """The bits of fp16 logits, of which `x` has the values."""
 
     @functools.cached_property
@@ -99,11 +99,11 @@ class Block:
         part = self.x[:, columns]
         return (part.T if self.turned else part).astype(dtype, order="C")
 
-    def coded(self, columns: slice) -> npt.NDArray[np.intp] | None:
-        """The codes of a piece, turned if the rows are short."""
+    def coded(self, columns: slice) -> npt.NDArray[np.intp]:
+        """The codes of a piece, as places in a table."""
         if self.codes is None:
-            return None
-        return self.back(self.codes[:, columns])
+            raise ValueError("no codes: the logits are not fp16")
+        return self.back(self.codes[:, columns]).astype(np.intp)
 
     def places(
         self, at: npt.NDArray[np.intp], columns: slice

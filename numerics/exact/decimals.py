@@ -43,6 +43,7 @@ class Row:
         self.logits = [number_of(b, self.format) for b in bits]
         self.counts = Counter(x for x in self.logits if x is not None)
         self.largest = max(self.counts)
+        self._found: dict[tuple[str, Fraction], int] = {}
 
     def softmax(self, i: int) -> int:
         """Bits of exp(x_i) / sum_j exp(x_j)."""
@@ -50,8 +51,8 @@ class Row:
         if x is None:
             return 0
         if len(self.counts) == 1:
-            return self._rounded(iter([(Fraction(1, self.counts[x]),) * 2]))
-        return self._rounded(self._softmax(x))
+            return self._once("softmax", x, iter([(Fraction(1, self.counts[x]),) * 2]))
+        return self._once("softmax", x, self._softmax(x))
 
     def log_softmax(self, i: int) -> int:
         """Bits of (x_i - m) - l."""
@@ -59,7 +60,8 @@ class Row:
         if x is None:
             return bits_of(-math.inf, self.format)
         gap = x - self.largest
-        return self._rounded((gap - high, gap - low) for low, high in self._logs())
+        intervals = ((gap - high, gap - low) for low, high in self._logs())
+        return self._once("log_softmax", x, intervals)
 
     def log_sum_exp(self) -> int:
         """Bits of m + l."""
@@ -73,6 +75,12 @@ class Row:
             return bits_of(math.inf, self.format)
         gap = self.largest - x
         return self._rounded((gap + low, gap + high) for low, high in self._logs())
+
+    def _once(self, operation: str, x: Fraction, intervals: Iterator[Interval]) -> int:
+        """Equal logits have equal results."""
+        if (operation, x) not in self._found:
+            self._found[operation, x] = self._rounded(intervals)
+        return self._found[operation, x]
 
     def _rounded(self, intervals: Iterator[Interval]) -> int:
         return next(
@@ -125,7 +133,7 @@ def _log1p(x: Fraction, context: Context) -> Interval:
     if x < Fraction(1, 10**context.prec):
         return x - x * x / 2, x
     # With as many digits more as 1 + x needs to keep those of x.
-    digits = context.prec + len(str(int(1 / x)))
+    digits = context.prec + 2 + int(1 / x).bit_length() * 302 // 1000
     with localcontext(Context(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN)):
         total = 1 + x
         return _around((Decimal(total.numerator) / total.denominator).ln(), 10, context)

@@ -34,7 +34,7 @@ ERROR = 2.0**-95
 """Relative error of a softmax."""
 LOG_ERROR = 2.0**-90
 """Relative error of log1p(r)."""
-LEFT_OUT = 2.0**-1000
+LEFT_OUT = 2.0**-990
 """What gaps below LOWEST and underflow add to r, or take from it, at most."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from numerics.eft import two_sum
 from numerics.exact.blocks import Block, blocks
@@ -22,6 +23,9 @@ from numerics.exact.pairs import Pair
 from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
 from numerics.formats import FP64, FloatArray, format_of
 from numerics.rows import Labels, at_label
+
+VANISHING = 770.0
+"""exp of a gap below minus this is beneath half the smallest number, 2^24 times over."""
 
 
 class Stage(Protocol):
@@ -40,8 +44,10 @@ class Stage(Protocol):
         """exp(x) for -64 < x <= 0."""
 
 
-def _log_of_sums(stage: Stage, parts: list[tuple[slice, Block]]) -> tuple[Pair, FloatArray]:
-    """l and its absolute error, one a row; exactly 0 where no other logit is finite.
+def _log_of_sums(
+    stage: Stage, parts: list[tuple[slice, Block]]
+) -> tuple[Pair, FloatArray, npt.NDArray[np.intp]]:
+    """l and its absolute error, one a row, exactly 0 where no other logit is finite; and lost rows.
 
     An l that is all but lost in what was left out is set to 8 LEFT_OUT, and the error to almost
     that: what matters of it is that it is positive (docs/exact.md, "Ties").
@@ -52,7 +58,15 @@ def _log_of_sums(stage: Stage, parts: list[tuple[slice, Block]]) -> tuple[Pair, 
     error = high * stage.LOG_ERROR + stage.LEFT_OUT + failed
     lost = (r[0] > 0) & (high < 8 * stage.LEFT_OUT)
     high[lost], low[lost], error[lost] = 8 * stage.LEFT_OUT, 0, (8 - 2.0**-20) * stage.LEFT_OUT
-    return (high, low), np.where(r[0] > 0, error, 0.0)
+    return (high, low), np.where(r[0] > 0, error, 0.0), np.flatnonzero(lost)
+
+
+def _vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Those rows whose l rounds to 0 in every format: masked by -1e9, with one token allowed."""
+    if not lost.size:
+        return lost
+    top = np.partition(x[lost], -2, axis=1)[:, -2:].astype(np.float64)
+    return lost[top[:, 1] - top[:, 0] > VANISHING]
 
 
 def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
@@ -75,7 +89,7 @@ def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
 def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     """(x_i - m) - l, all or those wanted."""
     parts = blocks(x, stage.SIZE)
-    log, errors = _log_of_sums(stage, parts)
+    log, errors, lost = _log_of_sums(stage, parts)
     for rows, block in parts:
         l_high, l_low, error = -log[0][rows], -log[1][rows], errors[rows]
         for columns in block.columns():
@@ -88,6 +102,10 @@ def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[A
                 gap = two_sum(block.x[row, column].astype(np.float64), -block.largest[row])
                 found = _difference(gap, (l_high[row], l_low[row]), error[row], x.dtype)
                 yield (rows.start + row, column), *found
+    lost = _vanishing(x, lost)
+    if lost.size:
+        zeros = np.full(lost.size, -0.0, x.dtype)
+        yield (lost, x[lost].argmax(axis=1)), zeros, np.zeros(lost.size, np.bool_)
 
 
 def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
@@ -105,7 +123,7 @@ def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -
 def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
     """m + l."""
     parts = blocks(x, stage.SIZE)
-    log, error = _log_of_sums(stage, parts)
+    log, error, _ = _log_of_sums(stage, parts)
     largest = np.concatenate([block.largest for _, block in parts])
     yield slice(None), *_sum((largest, np.zeros_like(largest)), log, error, x.dtype)
 
@@ -113,11 +131,14 @@ def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
 def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answer]:
     """l - (x_y - m)."""
     parts = blocks(x, stage.SIZE)
-    log, error = _log_of_sums(stage, parts)
+    log, error, lost = _log_of_sums(stage, parts)
     largest = np.concatenate([block.largest for _, block in parts])
     high, low = two_sum(largest, -at_label(x, labels).astype(np.float64))
     beyond = np.isposinf(high)
     high[beyond], low[beyond] = 0.0, 0.0
     rounded, undecided = _sum((high, low), log, error, x.dtype)
     rounded[beyond], undecided[beyond] = np.inf, False
+    lost = _vanishing(x, lost)
+    lost = lost[high[lost] == 0]
+    rounded[lost], undecided[lost] = 0.0, False
     yield slice(None), rounded, undecided

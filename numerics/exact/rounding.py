@@ -44,6 +44,7 @@ def nearest(
     # Everything in units of the last place of the result, 2^unit.
     lowest = format.min_exponent - format.precision + 1
     unit = np.maximum(np.frexp(high)[1] + exponent - format.precision, lowest)
+    unit = np.where(high == 0, lowest, unit)
     shift = np.maximum(exponent - unit, -2000)
     high, low, below, above = (np.ldexp(part, shift) for part in (high, low, below, above))
     whole = np.rint(high)

@@ -119,6 +119,34 @@ def test_cancellation_beside_a_confident_row() -> None:
 
 
 @FORMAT
+def test_log_sum_exp_of_normalised_rows(format: Format) -> None:
+    # m and l cancel to many bits, among rows that need no care and rows that are masked.
+    rng = np.random.default_rng(12)
+    logits = rng.normal(scale=2, size=(40, 5))
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    x = logits.astype(format.dtype)
+    x[0], x[1, 1:], x[2] = -np.log(5), -np.inf, 2.0**-12
+    assert mismatches(x, format) == []
+    for row in (
+        ["-0x1.9d375cp-2", "-0x1.1a3cd6p+0", "-0x1.3b0614p+4"],
+        ["-0x1.76e4e2p-1", "-0x1.4fa40cp-1"],
+        ["-0x1.62e43p-1", "-0x1.62e43p-1"],
+    ):
+        assert mismatches(np.array([[float.fromhex(v) for v in row]], format.dtype), format) == []
+
+
+@FORMAT
+@pytest.mark.parametrize("mask", [-1e9, -700.0, -769.0, -790.0])
+def test_one_token_allowed(format: Format, mask: float) -> None:
+    x = np.full((4, 6), mask)
+    x[np.arange(4), np.arange(4)] = [0.0, 3.5, -2.0, 1e-3]
+    with np.errstate(over="ignore"):
+        assert mismatches(x.astype(format.dtype), format) == []
+    if format.name == "fp64" and mask < -770:
+        assert undecided("log_softmax", x)["double_double"] == 0
+
+
+@FORMAT
 def test_hard_rows(format: Format) -> None:
     found = []
     for row in _rows(format):
@@ -248,7 +276,9 @@ def test_flushing_subnormal_numbers_changes_no_bit(format: Format) -> None:
 
 
 @FORMAT
-@pytest.mark.parametrize("wrong", [lambda r: r * np.nan, lambda r: r + 1e-3, np.zeros_like])
+@pytest.mark.parametrize(
+    "wrong", [lambda r: r * np.nan, lambda r: r + 1e-3, lambda r: r * (1 + 2.0**-19), np.zeros_like]
+)
 def test_numpys_logarithm_is_not_trusted(
     monkeypatch: pytest.MonkeyPatch, format: Format, wrong: Callable[[FloatArray], FloatArray]
 ) -> None:
