@@ -139,6 +139,6 @@ def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answe
     rounded, undecided = _sum((high, low), log, error, x.dtype)
     rounded[beyond], undecided[beyond] = np.inf, False
     lost = _vanishing(x, lost)
-    lost = lost[high[lost] == 0]
+    lost = lost[(high[lost] == 0) & ~beyond[lost]]
     rounded[lost], undecided[lost] = 0.0, False
     yield slice(None), rounded, undecided

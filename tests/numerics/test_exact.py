@@ -105,6 +105,7 @@ def _rows(format: Format) -> Iterator[list[float]]:
     for gap in edge + np.linspace(-12, 3, 16):
         yield [0.0, -float(gap)]
         yield [0.0, -float(gap), -float(gap), -float(gap) - 0.5]
+    yield [-big, big * u]  # the gap is the midpoint between the largest number and infinity
     yield [big, big, big]  # log-sum-exp beyond the largest number
     yield [big, -big, 0.0]
     for digits in range(6, 12):  # x - m is a midpoint, and a tail decides
@@ -144,6 +145,12 @@ def test_one_token_allowed(format: Format, mask: float) -> None:
         assert mismatches(x.astype(format.dtype), format) == []
     if format.name == "fp64" and mask < -770:
         assert undecided("log_softmax", x)["double_double"] == 0
+
+
+def test_label_on_the_mask_beside_one_confident_logit() -> None:
+    # Found by `bench misrounded`: l vanished, and took the infinite gap of the label with it.
+    row = [float.fromhex("0x1.6a3ac927f5d06p+9"), float.fromhex("-0x1.43baaa3071607p+8"), -np.inf]
+    assert mismatches(np.array([row] * 3), FORMATS["fp64"]) == []
 
 
 @FORMAT
