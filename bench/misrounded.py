@@ -158,7 +158,7 @@ def load(path: Path) -> tuple[Found, list[Cell], str]:
     try:
         file = json.loads(path.read_text(encoding="utf-8"))
         environment = file["environment"]
-        made = f"NumPy {environment['numpy']}, SciPy {file['scipy']}, {environment['cpu']}"
+        made = f"NumPy {environment['numpy']}, SciPy {file['scipy']}"
         cells = [Cell(**cell) for cell in file["cells"]]
         return Found(**file["counts"]), cells, f"{made}, seed {file['seed']}"
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
