@@ -7,25 +7,31 @@ minutes; what it finds is kept in results/misrounded.json and shown in docs/exac
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench import peers, race, runs
-from bench.cases import SEED, Batch
+from bench.cases import Batch
 from bench.race import Cell
-from bench.reference import compute
+from bench.reference import children_deaf_to_ctrl_c, compute
 from bench.subjects import SUBJECTS, Subject
 from numerics import FORMATS, METHODS, OPERATIONS, Format
 
+if TYPE_CHECKING:
+    from bench.verdict import Track
+
 ROWS_OF_A_JOB = 500
 LENGTHS = (2, 3, 5)
+MEBIBYTES = 2
 WITNESSES = 20
 """Misrounded outputs of `exact` that are kept whole. None is known."""
 
@@ -100,20 +106,26 @@ def _witness(key: str, batch: Batch, at: int, got: Any, format: Format) -> str:
     return f"{key}: {[float(v).hex() for v in row]}, output {at}: {float(got.flat[at]).hex()}"
 
 
-def count(rows: int, seed: int, workers: int) -> Iterator[Found]:
-    """Judge so many rows of each format, or a few more; yields as jobs are done."""
+def measure(rows: int, seed: int, rounds: int, track: Track) -> tuple[Found, list[Cell]]:
+    """Time first, then judge so many rows of each format, or a few more, on all cores.
+
+    Raises PeerMissingError without SciPy.
+    """
+    timed = [cell for cell in race.cells([MEBIBYTES]) if cell[0] in OPERATIONS[:2]]
+    cells = list(track(times(timed, rounds), len(timed), "timing"))
     numbers = range(-(-rows // ROWS_OF_A_JOB))
     jobs = [Job(name, seed, number) for number in numbers for name in FORMATS]
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    return added(list(track(_judged(jobs), len(jobs), "judging"))), cells
+
+
+def _judged(jobs: Sequence[Job]) -> Iterator[Found]:
+    pool = ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn"))
     try:
-        yield from pool.map(judge, jobs, chunksize=8)
+        with children_deaf_to_ctrl_c():
+            parts = pool.map(judge, jobs, chunksize=8)
+        yield from parts
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def jobs_of(rows: int) -> int:
-    """How many jobs `count` has."""
-    return -(-rows // ROWS_OF_A_JOB) * len(FORMATS)
 
 
 def added(parts: Sequence[Found]) -> Found:
@@ -127,19 +139,19 @@ def added(parts: Sequence[Found]) -> Found:
     return Found(dict(outputs), dict(misrounded), witnesses[:WITNESSES])
 
 
-def times(rounds: int) -> Iterator[Cell]:
-    """`exact` and SciPy on the same array of 2 MiB, normal logits of scale 3, in turn."""
+def times(wanted: Sequence[tuple[str, str, int, int]], rounds: int) -> Iterator[Cell]:
+    """`exact` and SciPy on the same array, in turn; cells as of `race.cells`."""
     scipy = peers.load("scipy")
-    for operation in OPERATIONS[:2]:
-        for format_name, format in FORMATS.items():
-            for columns in race.COLUMNS:
-                rows = max(1, 2 * race.MEBIBYTE // format.dtype.itemsize // columns)
-                rng = np.random.default_rng([SEED, columns])
-                x = rng.normal(scale=3.0, size=(rows, columns)).astype(format.dtype)
-                ours, theirs = getattr(METHODS["exact"], operation), scipy.operations[operation]
-                calls = {"exact": lambda: ours(x), "scipy": lambda: theirs(x)}  # noqa: B023
-                seconds = race.interleaved(calls, rounds)
-                yield Cell(operation, format_name, 2, rows, columns, seconds)
+    for operation, format_name, size, columns in wanted:
+        x = race.logits(format_name, size, columns)
+        raced = {
+            "exact": getattr(METHODS["exact"], operation),
+            "scipy": scipy.operations[operation],
+        }
+        calls: dict[str, race.Call] = {
+            name: partial(function, x) for name, function in raced.items()
+        }
+        yield Cell(operation, format_name, size, len(x), columns, race.interleaved(calls, rounds))
 
 
 def content(found: Found, cells: Sequence[Cell], seed: int) -> dict[str, Any]:
@@ -170,21 +182,13 @@ def load(path: Path) -> tuple[Found, list[Cell], str]:
 
 def counts_table(found: Found) -> str:
     """Misrounded outputs of all, by operation and format."""
-    from bench.tables import TITLES, markdown
+    from bench.tables import misrounded
 
-    subjects = sorted({key.split()[0] for key in found.outputs})
-    rows = []
-    for operation in OPERATIONS:
-        for name in FORMATS:
-            keys = [f"{subject} {operation} {name}" for subject in subjects]
-            shown = [
-                f"{found.misrounded[key]:,} of {found.outputs[key]:,}"
-                if key in found.outputs
-                else "not offered"
-                for key in keys
-            ]
-            rows.append([TITLES[operation], name, *shown])
-    return markdown(["operation", "format", *subjects], rows, text=2)
+    counts = {
+        tuple(key.split()): (found.misrounded[key], outputs)
+        for key, outputs in found.outputs.items()
+    }
+    return misrounded(counts, OPERATIONS)
 
 
 def times_table(cells: Sequence[Cell]) -> str:

@@ -79,18 +79,17 @@ def run(
 ) -> Iterator[Cell]:
     """Measure cell by cell; large arrays get a third of the rounds."""
     for operation, format_name, size, columns in wanted:
-        dtype = FORMATS[format_name].dtype
-        rows = max(1, size * MEBIBYTE // dtype.itemsize // columns)
-        x = np.random.default_rng(SEED).normal(scale=3.0, size=(rows, columns)).astype(dtype)
+        x = logits(format_name, size, columns)
         calls = _calls(operation, x, found, size)
-        yield Cell(
-            operation,
-            format_name,
-            size,
-            rows,
-            columns,
-            interleaved(calls, max(3, rounds // 3) if size > 16 else rounds),
-        )
+        seconds = interleaved(calls, max(3, rounds // 3) if size > 16 else rounds)
+        yield Cell(operation, format_name, size, len(x), columns, seconds)
+
+
+def logits(format_name: str, mebibytes: int, columns: int) -> npt.NDArray[Any]:
+    """Normal logits of scale 3, about so many MiB of them, one row at least."""
+    dtype = FORMATS[format_name].dtype
+    rows = max(1, mebibytes * MEBIBYTE // dtype.itemsize // columns)
+    return np.random.default_rng(SEED).normal(scale=3.0, size=(rows, columns)).astype(dtype)
 
 
 def _calls(

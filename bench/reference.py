@@ -311,7 +311,7 @@ def references(
     missing.sort(key=lambda index: -_counts(jobs[index][0])["softmax"])
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
-        with _children_deaf_to_ctrl_c():
+        with children_deaf_to_ctrl_c():
             running: dict[Future[dict[str, Exact]], int] = {
                 pool.submit(_run, jobs[index]): index for index in missing
             }
@@ -327,7 +327,7 @@ def references(
 
 
 @contextlib.contextmanager
-def _children_deaf_to_ctrl_c() -> Iterator[None]:
+def children_deaf_to_ctrl_c() -> Iterator[None]:
     """Processes started here inherit that they ignore it: only the parent has something to say.
 
     One that is interrupted on its own shows a traceback, or dies with a lock in its hands.

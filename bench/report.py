@@ -29,6 +29,8 @@ MINE = "verdict-mine.json.xz"
 
 Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
 """Passes figures on as they are drawn, and may show how many of how many there are."""
+Sections: TypeAlias = dict[str, dict[str, str]]
+"""What stands between markers, by document and marker."""
 
 
 def write(
@@ -67,12 +69,26 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
-    from bench import misrounded, race, race_tables, tables, versions
+    shown: dict[str, dict[str, str]] = {}
+    for part in (_of_run(run, by_version), _raced(root), _counted(root), _verdicts(root)):
+        for name, sections in part.items():
+            shown.setdefault(name, {}).update(sections)
+    documents = {}
+    for name, sections in shown.items():
+        document = (root / name).read_text(encoding="utf-8")
+        for marker, table in sections.items():
+            document = replace_between_markers(document, marker, table)
+        documents[root / name] = document
+    return documents
 
-    sections = {
+
+def _of_run(run: Run, by_version: Sequence[Run]) -> Sections:
+    from bench import tables, versions
+
+    return {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
-            "misrounded": tables.misrounded(run),
+            "misrounded": tables.misrounded_of(run),
             "invariances": tables.invariances(run),
             "versions": versions.summary(by_version),
         },
@@ -83,32 +99,38 @@ def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
             "provenance": f"*{tables.provenance(run)}*",
         },
     }
-    raced = root / "results" / RACE
-    if raced.exists():
-        cells, made_of, peers = race.load(raced)
-        sections["README.md"]["race"] = f"{race_tables.softmax(cells)}\n\n*{peers}*"
-        sections["docs/fast.md"] = {
+
+
+def _raced(root: Path) -> Sections:
+    from bench import race, race_tables
+
+    if not (root / "results" / RACE).exists():
+        return {}
+    cells, made_of, peers = race.load(root / "results" / RACE)
+    return {
+        "README.md": {"race": f"{race_tables.softmax(cells)}\n\n*{peers}*"},
+        "docs/fast.md": {
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),
-        }
-    counted = root / "results" / MISROUNDED
-    if counted.exists():
-        found, times, made = misrounded.load(counted)
-        sections["docs/exact.md"] = {
+        },
+    }
+
+
+def _counted(root: Path) -> Sections:
+    from bench import misrounded
+
+    if not (root / "results" / MISROUNDED).exists():
+        return {}
+    found, times, made = misrounded.load(root / "results" / MISROUNDED)
+    return {
+        "docs/exact.md": {
             "counts": f"{misrounded.counts_table(found)}\n\n*{made}*",
             "times": misrounded.times_table(times),
         }
-    sections["README.md"] |= _verdicts(root)
-    documents = {}
-    for name, content in sections.items():
-        document = (root / name).read_text(encoding="utf-8")
-        for marker, table in content.items():
-            document = replace_between_markers(document, marker, table)
-        documents[root / name] = document
-    return documents
+    }
 
 
-def _verdicts(root: Path) -> dict[str, str]:
+def _verdicts(root: Path) -> Sections:
     """A function of one's own with its verdict as it is printed, and the table of libraries."""
     from bench import verdict, verdict_tables
 
@@ -118,7 +140,7 @@ def _verdicts(root: Path) -> dict[str, str]:
     peers, environment = verdict.load(root / "results" / VERDICTS)
     versions = [f"NumPy {environment['numpy']}", *(f"{v.subject} {v.version}" for v in peers)]
     left_out = [f"no time for {', '.join(v.left_out)} ({v.subject})" for v in peers if v.left_out]
-    return {
+    sections = {
         "mine": f"```python\n{code}\n```",
         "verdict of mine": f"```\n{shown}\n```",
         "verdicts": "\n\n".join(
@@ -129,6 +151,7 @@ def _verdicts(root: Path) -> dict[str, str]:
             ]
         ),
     }
+    return {"README.md": sections}
 
 
 def csv_table(shown: Sequence[Run], name: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numerics import FORMATS, OPERATIONS, Method
@@ -237,26 +237,26 @@ def exhaustive(run: Run) -> str:
     return markdown(["method", *TITLES.values(), "failures"], rows)
 
 
-def misrounded(run: Run) -> str:
-    """How many outputs are not the nearest number, for `exact` and the other libraries."""
+def misrounded_of(run: Run) -> str:
+    """`misrounded`, for `exact` and the other libraries in a run."""
     from numerics import METHODS
 
-    others = METHODS.keys() - {"exact"}
-    subjects = [s for s in run.accuracy["subject"].unique() if s not in others]
+    kept = run.accuracy[~run.accuracy["subject"].isin(METHODS.keys() - {"exact"})]
+    keys = ["subject", "operation", "format"]
+    summed = kept.groupby(keys, sort=False)[["misrounded", "elements"]].sum()
+    counts = {at: (int(wrong), int(outputs)) for at, wrong, outputs in summed.itertuples()}
+    return misrounded(counts, OPERATIONS[:2])
+
+
+def misrounded(counts: Mapping[tuple[str, ...], tuple[int, int]], operations: Sequence[str]) -> str:
+    """How many outputs are not the nearest number, of all, by subject, operation and format."""
+    subjects = list(dict.fromkeys(subject for subject, _, _ in counts))
     rows = []
-    for operation in OPERATIONS[:2]:
-        for format_name in FORMATS:
-            cells = run.accuracy[
-                (run.accuracy["operation"] == operation) & (run.accuracy["format"] == format_name)
-            ]
-            by_subject = cells.groupby("subject")[["misrounded", "elements"]].sum()
-            shown = [
-                f"{int(by_subject['misrounded'][s]):,} of {int(by_subject['elements'][s]):,}"
-                if s in by_subject.index
-                else "not offered"
-                for s in subjects
-            ]
-            rows.append([TITLES[operation], format_name, *shown])
+    for operation in operations:
+        for name in FORMATS:
+            found = [counts.get((subject, operation, name)) for subject in subjects]
+            shown = [f"{of[0]:,} of {of[1]:,}" if of else "not offered" for of in found]
+            rows.append([TITLES[operation], name, *shown])
     return markdown(["operation", "format", *subjects], rows, text=2)
 
 

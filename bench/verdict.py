@@ -41,7 +41,6 @@ ROUNDS, SECONDS = 15, 0.15
 FEW_SHAPES = 3
 CASE_SECONDS = 20.0
 """No further case of a subject is begun after so long, unless more is granted."""
-_MISROUNDED = SURVIVAL_THRESHOLDS.index(0.5)
 _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
 
 Key: TypeAlias = tuple[Case, str]
@@ -230,14 +229,14 @@ def _cell(subject: Subject, operation: str, format_name: str, records: Sequence[
         offered=True,
         messages=list(dict.fromkeys(r.message for r in mine if r.message)),
         elements=_elements(others),
-        misrounded=_beyond(others, _MISROUNDED),
+        misrounded=sum(r.summary.misrounded for r in others if r.summary),
         ordinary_ulp=_max_ulp([r for r in others if r.family == "random"]),
         confident_ulp=_max_ulp([r for r in others if r.case == CONFIDENT]),
         max_ulp=_max_ulp(others),
         worst=_witness(worst, "largest") if worst else None,
         failures=_failures([*others, *(r for r in special if r.summary is None)]),
         failed=_witness(failed, "worst") if failed else None,
-        special_missed=_beyond(special, _MISSED),
+        special_missed=_missed(special),
         special_elements=_elements(special),
     )
 
@@ -256,10 +255,10 @@ def _elements(records: Sequence[Record]) -> int:
     return sum(record.summary.elements for record in records if record.summary)
 
 
-def _beyond(records: Sequence[Record], threshold: int) -> int:
-    """Outputs beyond a threshold of the survival curve, failures included."""
+def _missed(records: Sequence[Record]) -> int:
+    """Outputs that are failures, or so far off that they are another value."""
     curves = [record.summary.survival for record in records if record.summary]
-    return sum(curve[threshold] for curve in curves if len(curve) > threshold)
+    return sum(curve[_MISSED] for curve in curves if len(curve) > _MISSED)
 
 
 def _failures(records: Sequence[Record]) -> dict[str, int]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import misrounded, runs
+from bench import misrounded, peers, runs
+from bench.__main__ import main
 from bench.misrounded import Found, Job, added, judge
 from bench.subjects import SUBJECTS
 from numerics import FORMATS, OPERATIONS
@@ -32,6 +33,17 @@ def test_exact_is_judged_right_and_one_ulp_off_is_not(monkeypatch: pytest.Monkey
     found = judge(Job("fp32", 1, 0))
     assert found.misrounded["exact softmax fp32"] == 40
     assert found.witnesses[0].startswith("exact softmax fp32: ['")
+
+
+def test_without_scipy_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> None:
+        raise peers.PeerMissingError(f"{name}: not installed")
+
+    monkeypatch.setattr(peers, "load", missing)
+    assert main(["misrounded", "--rows", "1"]) == 2
+    assert capsys.readouterr().err == "bench misrounded: scipy: not installed\n"
 
 
 def test_counts_are_added() -> None:

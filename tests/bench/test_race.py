@@ -62,12 +62,31 @@ def test_a_file_that_is_none_is_named(content: str, tmp_path: Path) -> None:
         race.load(path)
 
 
-@pytest.mark.parametrize("option", [["--rounds", "0"], ["--mebibytes", "0"]])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["race", "--rounds", "0"],
+        ["race", "--mebibytes", "0"],
+        ["misrounded", "--rows", "0"],
+        ["misrounded", "--rounds", "x"],
+        ["misrounded", "--seed", "-1"],
+    ],
+)
 def test_nothing_is_measured_with_nothing(
-    option: list[str], capsys: pytest.CaptureFixture[str]
+    given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["race", *option]) == 2
-    assert "at least 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(given)
+    assert f"{given[2]!r}: expected a whole number of at least" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["race", "misrounded"])
+def test_where_it_cannot_be_kept_nothing_is_measured(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no folder").touch()
+    assert main([command, "-o", str(tmp_path / "no folder" / "file.json")]) == 2
+    assert "no folder" in capsys.readouterr().err
 
 
 def test_peers_compute_what_they_are_named_after() -> None:
