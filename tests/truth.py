@@ -1,4 +1,7 @@
-"""Correctly rounded results by mpmath, at a precision that leaves no doubt; slow and simple."""
+"""Correctly rounded results by mpmath, at a precision that leaves no doubt; slow and simple.
+
+And what `exact` says beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from fractions import Fraction
 import numpy as np
 from mpmath import mp, mpf
 
+from numerics.exact import (
+    exact_cross_entropy,
+    exact_log_softmax,
+    exact_log_sum_exp,
+    exact_softmax,
+)
 from numerics.formats import FloatArray, Format
 
 FAR = 6000
@@ -60,4 +69,32 @@ def nearest(value: mpf, format: Format) -> float:
 def bits(x: FloatArray) -> list[int]:
     """The bits of an array; zeros of both signs differ."""
     found: list[int] = np.ascontiguousarray(x).view(f"u{x.itemsize}").ravel().tolist()
+    return found
+
+
+def results(x: FloatArray, labels: np.ndarray) -> dict[str, FloatArray]:
+    """All four operations over the last axis."""
+    return {
+        "softmax": exact_softmax(x),
+        "log_softmax": exact_log_softmax(x),
+        "log_sum_exp": exact_log_sum_exp(x),
+        "cross_entropy": exact_cross_entropy(x, labels),
+    }
+
+
+def mismatches(x: FloatArray, format: Format) -> list[str]:
+    """Outputs that are not correctly rounded, with their row in hex, to be kept."""
+    labels = np.arange(len(x)) % x.shape[1]
+    got = results(x, labels)
+    found = []
+    for i, row in enumerate(x):
+        truth = correctly_rounded(row, int(labels[i]), format)
+        for operation, expected in truth.items():
+            mine = np.atleast_1d(got[operation][i])
+            wanted = np.array(expected).astype(format.dtype)
+            if bits(mine) != bits(wanted):
+                pairs = zip(bits(mine), bits(wanted), strict=True)
+                at = next(j for j, (a, b) in enumerate(pairs) if a != b)
+                logits = [float(v).hex() for v in row[:8]]
+                found.append(f"{operation} {format.name} {logits} at {at}: {mine[at]!r}")
     return found

@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
+from numerics.exact.rounding import magnitudes
 from numerics.exact.stages import evaluate, stages_of
 from numerics.formats import FloatArray, format_of
 from numerics.method import OPERATIONS
@@ -139,10 +140,8 @@ def _evaluate(
 
 
 def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
-    # The bits without their sign; NumPy has no quick min and max of fp16.
-    bits = x.view(f"u{x.itemsize}")
-    magnitude = bits & np.array(-0.0, x.dtype).view(bits.dtype) - bits.dtype.type(1)
-    if x.size == 0 or magnitude.max() < np.array(np.inf, x.dtype).view(bits.dtype):
+    # NumPy has no quick min and max of fp16.
+    if x.size == 0 or magnitudes(x).max() < magnitudes(np.array(np.inf, x.dtype)):
         return []
     return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
 

@@ -94,10 +94,11 @@ class Block:
         """Whether any logit is -inf."""
         return self.smallest == -math.inf
 
-    def piece(self, columns: slice, dtype: npt.DTypeLike = np.float64) -> FloatArray:
-        """A copy of some columns, turned if the rows are short."""
-        part = self.x[:, columns]
-        return (part.T if self.turned else part).astype(dtype, order="C")
+    def piece(
+        self, columns: slice, dtype: npt.DTypeLike = np.float64, copy: bool = True
+    ) -> FloatArray:
+        """Some columns, turned if the rows are short; a copy unless told that none is needed."""
+        return self.back(self.x[:, columns]).astype(dtype, order="C", copy=copy)
 
     def coded(self, columns: slice) -> npt.NDArray[np.intp]:
         """The codes of a piece, as places in a table."""
@@ -131,8 +132,8 @@ class Block:
         rows = np.flatnonzero((at >= 0) & (at < columns.stop - columns.start))
         return rows, *((at[rows], rows) if self.turned else (rows, at[rows]))
 
-    def without_largest(self, values: FloatArray, columns: slice) -> FloatArray:
-        """Put a 0 where the largest logit is, in place."""
+    def clear_largest(self, columns: slice, *parts: FloatArray) -> None:
+        """Put a 0 where the largest logit of a piece is."""
         _, *place = self.largest_places(columns)
-        values[tuple(place)] = 0
-        return values
+        for part in parts:
+            part[tuple(place)] = 0

@@ -21,13 +21,11 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import TypeAlias
 
-import numpy as np
-
+from numerics.exact.rounding import codes_of
 from numerics.formats import FloatArray, Format, format_of
 
 DIGITS = 60
 """Decimal digits of the first attempt."""
-UNSIGNED = {"fp16": np.uint16, "fp32": np.uint32, "fp64": np.uint64}
 
 Interval: TypeAlias = tuple[Fraction, Fraction]
 """Two ends that are not part of it; or one number, if both are equal."""
@@ -39,8 +37,7 @@ class Row:
     def __init__(self, row: FloatArray) -> None:
         """Take the logits from the bits of a row of one of the formats."""
         self.format = format_of(row.dtype)
-        bits = row.view(UNSIGNED[self.format.name]).tolist()
-        self.logits = [number_of(b, self.format) for b in bits]
+        self.logits = [number_of(code, self.format) for code in codes_of(row).tolist()]
         self.counts = Counter(x for x in self.logits if x is not None)
         self.largest = max(self.counts)
         self._found: dict[tuple[str, Fraction], int] = {}

@@ -113,7 +113,8 @@ def others(block: Block) -> Pair:
 def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -> Pair:
     sums = []
     for columns, found in pieces:
-        high, low = (block.without_largest(part, columns) for part in found.scaled())
+        high, low = found.scaled()
+        block.clear_largest(columns, high, low)
         sums.append(pairs.total((high, low), block.along))
     return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 

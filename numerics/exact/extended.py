@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from numerics.eft import fast_two_sum, split, two_sum
 from numerics.exact import pairs, tables
@@ -21,21 +23,23 @@ from numerics.exact.pairs import Pair
 from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
 from numerics.formats import FP64, FloatArray, Format, format_of
 
-SIZE = 16384
+SIZE = 24576
 """Logits of a piece."""
 KEPT = 2**17
 """Rows up to this length keep their exponentials until the sum is known, longer ones do not."""
 STEPS = 8192
-LOWEST = -680.0
-"""Gaps x - m are evaluated down to here; exp is 2^-981 there."""
+LOWEST = -620.0
+"""Gaps x - m are evaluated down to here; exp is 2^-895 there, and its tail a normal number."""
 ZERO = -750.0
 """Below this gap softmax rounds to 0 in every format."""
+NEAR = -LOWEST / 2
+"""Logits up to this magnitude need no gap: exp(x) 2^-n will do, with one n for each row."""
 
 ERROR = 1.5 * 2.0**-75
 """Relative error of a softmax."""
 LOG_ERROR = 2.0**-72
 """Relative error of log1p(r)."""
-LEFT_OUT = 2.0**-950
+LEFT_OUT = 2.0**-870
 """What gaps below LOWEST add to r at most."""
 
 PER_STEP = STEPS / math.log(2)
@@ -49,36 +53,39 @@ CUBIC = 1 / 6 + 0.8284 / 120 * (math.log(2) / STEPS / 2) ** 2
 
 @dataclass(frozen=True)
 class Exponentials:
-    """exp(x_i - m) = (head + tail) scale; head has 27 bits, tail is at most 2^-26, scale = 2^n."""
+    """exp(x_i) times what is the same for a row, head + tail; |tail| <= 2^-26 head of 27 bits."""
 
     head: FloatArray
     tail: FloatArray
-    scale: FloatArray
-
-    def arrays(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """All three."""
-        return self.head, self.tail, self.scale
 
 
 def exponential(x: FloatArray) -> Pair:
     """exp(x) of numbers from LOWEST to 0 as normalised pairs."""
-    found = exponentials(x, np.zeros_like(x))
-    return fast_two_sum(found.head * found.scale, found.tail * found.scale)
+    found = exponentials(x)
+    return fast_two_sum(found.head, found.tail)
 
 
-def exponentials(high: FloatArray, low: FloatArray) -> Exponentials:
-    """exp(high + low) for LOWEST <= high <= 0."""
-    step_1, step_2, step_3 = _steps()
-    heads, tails = tables.powers_of_two(STEPS, 27, 53)
+def exponentials(high: FloatArray, low: FloatArray | None = None, shift: Any = 0) -> Exponentials:
+    """exp(high + low) 2^-shift for |high| <= -LOWEST; high + low is a sum of two_sum's."""
     k = high * PER_STEP
     k += TO_INTEGER
     bits = k.view(np.int64)
     at = bits & (STEPS - 1)
-    scale = bits >> STEP_BITS
-    scale += 1023
-    scale <<= 52
+    exponent = bits >> STEP_BITS
+    exponent += 1023 - shift
+    exponent <<= 52
+    scale = exponent.view(np.float64)
     k -= TO_INTEGER
-    # r = high + low - k ln 2 / STEPS = r_1 + r_2
+    r_1, r_2 = _rest(high, low, k)
+    head, tail = _product(at, r_1, _expm1(r_1, r_2))
+    head *= scale
+    tail *= scale
+    return Exponentials(head, tail)
+
+
+def _rest(high: FloatArray, low: FloatArray | None, k: FloatArray) -> Pair:
+    """high + low - k ln 2 / STEPS = r_1 + r_2, where r_1 is a multiple of 2^-40. Overwrites k."""
+    step_1, step_2, step_3 = _steps()
     r_2 = k * step_1
     np.subtract(high, r_2, out=r_2)
     middle = k * step_2
@@ -89,19 +96,29 @@ def exponentials(high: FloatArray, low: FloatArray) -> Exponentials:
     r_2 -= middle
     k *= step_3
     r_2 -= k
-    r_2 += low
-    r = np.add(r_1, r_2, out=middle)
-    # p = exp(r) - 1 - r_1
-    p = np.multiply(r, 1 / 24, out=k)
+    if low is not None:
+        r_2 += low
+    return r_1, r_2
+
+
+def _expm1(r_1: FloatArray, r_2: FloatArray) -> FloatArray:
+    """exp(r_1 + r_2) - 1 - r_1."""
+    r = r_1 + r_2
+    p = r * (1 / 24)
     p += CUBIC
     p *= r
     p += 0.5
     p *= r
     p *= r
     p += r_2
-    # 2^(j/STEPS) exp(r) = head + head r_1 + (tail + tail (r_1 + p) + head p)
+    return p
+
+
+def _product(at: npt.NDArray[np.int64], r_1: FloatArray, p: FloatArray) -> Pair:
+    """2^(at/STEPS) (1 + r_1 + p) = head + head r_1 + (tail + tail (r_1 + p) + head p)."""
+    heads, tails = tables.powers_of_two(STEPS, 27, 53)
     head, tail = heads.take(at, mode="clip"), tails.take(at, mode="clip")
-    np.add(r_1, p, out=r)
+    r = r_1 + p
     r *= tail
     p *= head
     p += r
@@ -115,7 +132,7 @@ def exponentials(high: FloatArray, low: FloatArray) -> Exponentials:
     head -= TO_HEAD
     whole -= head
     p += whole
-    return Exponentials(head, p, scale.view(np.float64))
+    return head, p
 
 
 @functools.cache
@@ -123,7 +140,7 @@ def _steps() -> tuple[float, ...]:
     return tables.parts(tables.integer_log2() // STEPS, 30, 30, 53)
 
 
-def gaps(block: Block, columns: slice) -> tuple[FloatArray, FloatArray]:
+def gaps(block: Block, columns: slice) -> Pair:
     """x - m = high + low exactly, for a piece: two_sum, in as few arrays as it goes."""
     low, largest = block.piece(columns), block.spread(block.largest)
     high = low - largest
@@ -134,8 +151,24 @@ def gaps(block: Block, columns: slice) -> tuple[FloatArray, FloatArray]:
     return high, low
 
 
-def _piece(block: Block, columns: slice) -> Exponentials:
-    """exp(x_i - m) of a piece; exp(LOWEST) below LOWEST, 0 for -inf."""
+def _pieces(block: Block) -> Iterator[tuple[slice, Exponentials]]:
+    """exp(x_i) of a block, for each row times what brings its largest next to 1."""
+    evaluate = _unshifted if block.farthest <= NEAR else _shifted
+    for columns in block.columns():
+        yield columns, evaluate(block, columns)
+
+
+def _unshifted(block: Block, columns: slice) -> Exponentials:
+    """exp(x_i) 2^-n, where 2^n is next to exp(m)."""
+    x = block.piece(columns)
+    # One row at most is longer than a piece.
+    largest = x.max(axis=block.along) if len(block.x) > 1 else np.array([block.top])
+    shift = block.spread(np.floor(largest * (1 / math.log(2))))
+    return exponentials(x, shift=shift.astype(np.int64))
+
+
+def _shifted(block: Block, columns: slice) -> Exponentials:
+    """exp(x_i - m); exp(LOWEST) below LOWEST, 0 for -inf."""
     high, low = gaps(block, columns)
     if not high.min() >= LOWEST:
         beyond = ~(high >= LOWEST)
@@ -149,61 +182,58 @@ def _piece(block: Block, columns: slice) -> Exponentials:
     return found
 
 
-def _pieces(block: Block) -> Iterator[tuple[slice, Exponentials]]:
-    for columns in block.columns():
-        yield columns, _piece(block, columns)
+# --- Sums ----------------------------------------------------------------------------------------
 
 
 def others(block: Block) -> Pair:
     """r = sum_j exp(x_j - m) without the largest term, which is 1."""
-    return _sum_of_others(block, _pieces(block))
+    sums = []
+    for columns in block.columns():
+        found = _shifted(block, columns)
+        block.clear_largest(columns, found.head, found.tail)
+        sums.append(_sum(found, block.along))
+    return _total(sums)
 
 
-def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -> Pair:
-    sums = [_sum(block, columns, found) for columns, found in pieces]
+def _total(sums: list[Pair]) -> Pair:
     if len(sums) == 1:
         return sums[0]
     return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 
 
-def _sum(block: Block, columns: slice, found: Exponentials) -> Pair:
+def _sum(found: Exponentials, along: int) -> Pair:
     """Heads and tails are cut on a grid that depends on the largest, so that sums are exact."""
-    heads = block.without_largest(found.head * found.scale, columns)
-    tails = block.without_largest(found.tail * found.scale, columns)
-    along = block.along
-    _, exponent = np.frexp(heads.max(axis=along))
-    room = heads.shape[along].bit_length() - 1
-    grid = block.spread(np.ldexp(1.5, exponent + room))
+    heads = found.head
+    _, exponent = np.frexp(heads.max(axis=along, keepdims=True))
+    grid = np.ldexp(1.5, exponent + (heads.shape[along].bit_length() - 1))
     cut = heads + grid
     cut -= grid
-    heads -= cut
-    tails += heads
+    rest = heads - cut
+    rest += found.tail
     high = np.add.reduce(cut, axis=along)
-    grid = grid * 2.0**-25
-    np.add(tails, grid, out=cut)
+    grid *= 2.0**-25
+    np.add(rest, grid, out=cut)
     cut -= grid
-    tails -= cut
+    rest -= cut
     low = np.add.reduce(cut, axis=along)
-    high, rest = two_sum(high, low)
-    return fast_two_sum(high, rest + np.add.reduce(tails, axis=along))
+    high, last = two_sum(high, low)
+    return fast_two_sum(high, last + np.add.reduce(rest, axis=along))
+
+
+# --- Softmax -------------------------------------------------------------------------------------
 
 
 def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     """exp(x_i - m) / (1 + r), all or those wanted."""
     format = format_of(x.dtype)
-    parts = blocks(x, SIZE)
-    kept = [list(_pieces(block)) if x.shape[1] <= KEPT else None for _, block in parts]
-    sums = [
-        _sum_of_others(block, pieces or _pieces(block))
-        for (_, block), pieces in zip(parts, kept, strict=True)
-    ]
-    r = np.concatenate([s[0] for s in sums]), np.concatenate([s[1] for s in sums])
-    inverses = pairs.reciprocal(pairs.add((np.ones_like(r[0]), np.zeros_like(r[0])), r))
-    for (rows, block), pieces in zip(parts, kept, strict=True):
-        inverse = inverses[0][rows], inverses[1][rows]
-        for columns, found in pieces or _pieces(block):
+    for rows, block in blocks(x, SIZE):
+        kept = list(_pieces(block)) if x.shape[1] <= KEPT else None
+        inverse = pairs.reciprocal(
+            _total([_sum(found, block.along) for _, found in kept or _pieces(block)])
+        )
+        spread = block.spread(inverse[0]), block.spread(inverse[1])
+        for columns, found in kept or _pieces(block):
             if wanted is None:
-                spread = block.spread(inverse[0]), block.spread(inverse[1])
                 rounded, undecided = _quotient(found, spread, format)
                 if block.smallest < block.top + LOWEST:
                     gap = block.piece(columns) - block.spread(block.largest)
@@ -211,7 +241,7 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
                 yield (rows, columns), block.back(rounded), block.back(undecided)
             else:
                 at, row, column = block.asked(wanted[rows], columns)
-                part = Exponentials(*(a.reshape(-1)[at] for a in found.arrays()))
+                part = Exponentials(found.head.reshape(-1)[at], found.tail.reshape(-1)[at])
                 rounded, undecided = _quotient(part, (inverse[0][row], inverse[1][row]), format)
                 _decide_far(block.x[row, column] - block.largest[row], rounded, undecided)
                 yield (rows.start + row, column), rounded, undecided
@@ -225,11 +255,7 @@ def _quotient(found: Exponentials, inverse: Pair, format: Format) -> Rounded:
     tail = np.multiply(found.tail, inverse[0], out=found.tail)
     low += tail
     error = np.multiply(high, ERROR, out=tail)
-    if format != FP64:
-        return nearest(high, low, error, format, exponent=np.frexp(found.scale)[1] - 1)
-    rounded, undecided = nearest_fp64(high, low, error)
-    rounded *= found.scale
-    return rounded, undecided
+    return nearest_fp64(high, low, error) if format == FP64 else nearest(high, low, error, format)
 
 
 def _decide_far(gap: FloatArray, rounded: FloatArray, undecided: Flags) -> None:

@@ -14,8 +14,8 @@ from numerics.formats import FloatArray
 
 SMALL = 2.0**-4
 """Up to here by the series of atanh, above by Newton's method."""
-TERMS = 11
-"""Terms of the series: the next one is below 2^-110 of the sum."""
+TERMS, PAIRS = 11, 5
+"""Terms of the series, and those in pairs: the next ones are below 2^-110 and 2^-53 of the sum."""
 GUESSED = 2.0**-44
 """The first guess must be as good as this; np.log1p is not believed, but checked."""
 
@@ -44,8 +44,11 @@ def _by_series(t: Pair) -> Pair:
     """2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...) with s = t / (2 + t) <= 1/33."""
     s = pairs.multiply(t, pairs.reciprocal(_plus(2.0, t)))
     z = pairs.multiply(s, s)
-    high, low = (np.full_like(t[0], part) for part in _odd_reciprocal(TERMS - 1))
-    for k in reversed(range(TERMS - 1)):
+    high, low = np.full_like(t[0], 1 / (2 * TERMS - 1)), np.zeros_like(t[0])
+    for k in reversed(range(PAIRS, TERMS - 1)):
+        high *= z[0]
+        high += 1 / (2 * k + 1)
+    for k in reversed(range(PAIRS)):
         product = pairs.multiply((high, low), z)
         high, low = pairs.add(product, _odd_reciprocal(k))
     high, low = pairs.multiply((high, low), s)

@@ -65,8 +65,11 @@ def _vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp
     """Those rows whose l rounds to 0 in every format: masked by -1e9, with one token allowed."""
     if not lost.size:
         return lost
-    top = np.partition(x[lost], -2, axis=1)[:, -2:].astype(np.float64)
-    return lost[top[:, 1] - top[:, 0] > VANISHING]
+    rows = x[lost]
+    rows.partition(-2, axis=1)
+    second, largest = rows[:, -2:].T.astype(np.float64)
+    found: npt.NDArray[np.intp] = lost[largest - second > VANISHING]
+    return found
 
 
 def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:

@@ -1,8 +1,7 @@
 """Double-double arithmetic: a number as the unevaluated sum of two fp64 numbers, |low| <= ulp/2.
 
 Relative errors, with u = 2^-53, after Joldes, Muller & Popescu, "Tight and rigorous error bounds
-for basic building blocks of double-word arithmetic", ACM TOMS 44 (2017), doi:10.1145/3121432;
-docs/exact.md asks for less (8 u^2, 16 u^2 of a quotient).
+for basic building blocks of double-word arithmetic", ACM TOMS 44 (2017), doi:10.1145/3121432.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Pair: TypeAlias = tuple[FloatArray, FloatArray]
 
 
 def add(a: Pair, b: Pair) -> Pair:
-    """a + b, for a and b of one sign; algorithm 6 there, 3 u^2."""
+    """a + b; algorithm 6 there, 3 u^2."""
     s, e = two_sum(a[0], b[0])
     t, f = two_sum(a[1], b[1])
     s, e = fast_two_sum(s, e + t)
@@ -42,11 +41,6 @@ def reciprocal(a: Pair) -> Pair:
     quotient = 1 / a[0]
     p, e = two_prod(a[0], quotient)
     return fast_two_sum(quotient, ((1 - p) - e - a[1] * quotient) * quotient)
-
-
-def negative(a: Pair) -> Pair:
-    """-a, exactly."""
-    return -a[0], -a[1]
 
 
 def total(a: Pair, axis: int) -> Pair:

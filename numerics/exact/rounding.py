@@ -19,7 +19,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Rounded: TypeAlias = tuple[FloatArray, Flags]
 Answer: TypeAlias = tuple[Any, FloatArray, Flags]
 """Where outputs belong, what they are rounded to, and which of them are undecided."""
-INTEGERS = {"fp16": np.int16, "fp32": np.int32, "fp64": np.int64}
+Bits: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def nearest(
@@ -99,7 +99,19 @@ def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Roun
 def _assembled(whole: FloatArray, unit: FloatArray, negative: Flags, format: Format) -> FloatArray:
     """+-whole 2^unit, which the format has, as subnormal numbers or as infinity too."""
     result: FloatArray = np.ldexp(whole, unit).astype(format.dtype)
-    bits = result.view(INTEGERS[format.name])
     subnormal = whole < 2.0 ** (format.precision - 1)
-    np.copyto(bits, whole.astype(bits.dtype), where=subnormal)
+    codes = codes_of(result)
+    np.copyto(codes, whole.astype(codes.dtype), where=subnormal)
     return np.asarray(np.where(negative, -result, result))
+
+
+def codes_of(x: FloatArray) -> Bits:
+    """The bits of an array, seen as integers: no mode of the processor changes them."""
+    return x.view(f"u{x.itemsize}")
+
+
+def magnitudes(x: FloatArray) -> Bits:
+    """The bits without their sign; they grow as |x| does, and exceed those of inf for NaN."""
+    codes = codes_of(x)
+    found: Bits = codes & (codes_of(np.array(-0.0, x.dtype)) - codes.dtype.type(1))
+    return found

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.exact import decimals, double_double, extended, logs, plain
-from numerics.exact.rounding import Answer, Flags
+from numerics.exact.rounding import Answer, Flags, codes_of, magnitudes
 from numerics.formats import FP64, FloatArray, Format, format_of
 from numerics.rows import Labels
 
@@ -94,10 +94,8 @@ def evaluate(
 def _subnormal_rows(x: FloatArray) -> npt.NDArray[np.intp]:
     """Rows with a subnormal logit, told by the bits."""
     format = format_of(x.dtype)
-    bits = x.view(decimals.UNSIGNED[format.name])
-    sign = np.array(-0.0, x.dtype).view(bits.dtype)
-    smallest_normal = bits.dtype.type(1 << (format.precision - 1))
-    magnitude = bits & (sign - bits.dtype.type(1))
+    magnitude = magnitudes(x)
+    smallest_normal = magnitude.dtype.type(1 << (format.precision - 1))
     return np.flatnonzero(((magnitude > 0) & (magnitude < smallest_normal)).any(axis=1))
 
 
@@ -157,15 +155,15 @@ def _decide(
     operation: str, x: FloatArray, labels: Labels, out: FloatArray, wanted: Flags | None
 ) -> None:
     """The last stage, row by row; writes bits, which no mode of the processor flushes to 0."""
-    bits = out.view(decimals.UNSIGNED[format_of(x.dtype).name])
+    codes = codes_of(out)
     for i, (logits, label) in enumerate(zip(x, labels.tolist(), strict=True)):
         if wanted is not None and not wanted[i].any():
             continue
         row = decimals.Row(logits)
         if out.ndim == 2:
             at = range(logits.size) if wanted is None else np.flatnonzero(wanted[i]).tolist()
-            bits[i, at] = [getattr(row, operation)(j) for j in at]
+            codes[i, at] = [getattr(row, operation)(j) for j in at]
         elif operation == "cross_entropy":
-            bits[i] = row.cross_entropy(label)
+            codes[i] = row.cross_entropy(label)
         else:
-            bits[i] = row.log_sum_exp()
+            codes[i] = row.log_sum_exp()

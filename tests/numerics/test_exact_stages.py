@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -82,22 +81,30 @@ def test_exponentials_of_plain() -> None:
         assert worst <= 47 * FP64.unit_roundoff
 
 
-@pytest.mark.parametrize(("stage", "claim"), [(extended, 2.0**-78), (double_double, 2.0**-101)])
-def test_exponentials_of_pairs(stage: ModuleType, claim: float) -> None:
-    high = gaps_to_measure(stage.LOWEST)
+def test_exponentials_of_extended() -> None:
+    high = gaps_to_measure(extended.LOWEST)
     low = np.random.default_rng(2).uniform(-0.5, 0.5, high.size) * np.spacing(np.abs(high))
-    found = stage.exponentials(high, low)
-    if stage is extended:
-        exponents = np.frexp(found.scale)[1] - 1
-        parts = found.head, found.tail
-        assert (found.head * 2.0**26 == np.rint(found.head * 2.0**26)).all()
-        assert (np.abs(found.tail) <= 2.0**-26).all()
-    else:
-        parts, exponents = found.pair, found.exponent
+    near = np.concatenate([high, -high]) / 2
+    for x, rest, shift in ((high, low, 0), (near, None, 447), (near, None, 7)):
+        found = extended.exponentials(x, rest, shift)
+        significand, _ = np.frexp(found.head)
+        assert (significand * 2.0**27 == np.rint(significand * 2.0**27)).all()
+        assert (np.abs(found.tail) <= 2.0**-26 * found.head).all()
+        with mp.workprec(BITS):
+            lower = np.zeros_like(x) if rest is None else rest
+            for h, t, a, b in zip(found.head, found.tail, x, lower, strict=True):
+                exact = mp.exp(mpf(a) + mpf(b)) * mpf(2) ** -shift
+                assert relative(mpf(h) + mpf(t), exact) <= 2.0**-78
+
+
+def test_exponentials_of_double_double() -> None:
+    high = gaps_to_measure(double_double.LOWEST)
+    low = np.random.default_rng(2).uniform(-0.5, 0.5, high.size) * np.spacing(np.abs(high))
+    found = double_double.exponentials(high, low)
     with mp.workprec(BITS):
-        for a, b, n, h, l in zip(*parts, exponents, high, low, strict=True):  # noqa: E741
-            value = (mpf(a) + mpf(b)) * mpf(2) ** int(n)
-            assert relative(value, mp.exp(mpf(h) + mpf(l))) <= claim
+        for h, t, n, a, b in zip(*found.pair, found.exponent, high, low, strict=True):
+            exact = mp.exp(mpf(a) + mpf(b))
+            assert relative((mpf(h) + mpf(t)) * mpf(2) ** int(n), exact) <= 2.0**-101
 
 
 # --- Sums ----------------------------------------------------------------------------------------
@@ -116,6 +123,35 @@ def test_sums_without_the_largest_term(length: int, spread: float) -> None:
             assert relative(mpf(high[0]) + mpf(low[0]), exact) <= claim
         (r,) = plain._others(Block(x, plain.SIZE))
         assert abs(mpf(r) - exact) <= 200 * FP64.unit_roundoff * exact + plain.LEFT_OUT * length
+
+
+@pytest.mark.parametrize("length", [1, 3, 41, 24_576, 30_000])
+def test_whole_sums_of_extended(length: int) -> None:
+    x = np.random.default_rng(length).normal(scale=4, size=(2, length)) - 80
+    for rows in (x[:1], x):
+        block = Block(rows, extended.SIZE if len(rows) == 1 else 10**6)
+        sums = [extended._sum(found, block.along) for _, found in extended._pieces(block)]
+        high, low = extended._total(sums)
+        for i, row in enumerate(rows):
+            with mp.workprec(BITS):
+                exact = mp.fsum(mp.exp(mpf(float(v))) for v in row)
+                exact *= mpf(2) ** -math.floor(row.max() * (1 / math.log(2)))
+                assert relative(mpf(high[i]) + mpf(low[i]), exact) <= 2.0**-75.8
+
+
+class Depth(int):
+    """Counts the additions on the longest way to a sum."""
+
+    def __add__(self, other: object) -> Depth:
+        return Depth(max(int(self), int(other)) + 1)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("limit", "claim"), [(plain.SIZE, 63), (2**24 // plain.SIZE, 31)])
+def test_additions_on_any_way(limit: int, claim: int) -> None:
+    rng = np.random.default_rng(limit)
+    for length in (*rng.integers(1, limit, 20), min(16_383, limit), min(33 * 16 - 1, limit), limit):
+        terms = np.full((1, length), Depth(0), dtype=object)
+        assert plain._sum(terms, 1)[0] <= claim
 
 
 # --- Logarithms ----------------------------------------------------------------------------------
@@ -231,9 +267,8 @@ def test_halves_of_every_fp32_that_matters() -> None:
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), format=formats)
 def test_bits_and_numbers_of_decimals(data: st.DataObject, format: Format) -> None:
-    dtype = decimals.UNSIGNED[format.name]
     code = data.draw(st.integers(0, 2 ** (8 * format.dtype.itemsize) - 1))
-    number = np.array([code], dtype).view(format.dtype)[0]
+    number = np.array([code], f"u{format.dtype.itemsize}").view(format.dtype)[0]
     exact = decimals.number_of(code, format)
     assume(exact is not None and number != 0)
     assert exact == Fraction(float(number))
