@@ -128,7 +128,10 @@ def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
     parts = blocks(x, stage.SIZE)
     log, error, _ = _log_of_sums(stage, parts)
     largest = np.concatenate([block.largest for _, block in parts])
-    yield slice(None), *_sum((largest, np.zeros_like(largest)), log, error, x.dtype)
+    rounded, undecided = _sum((largest, np.zeros_like(largest)), log, error, x.dtype)
+    # Where m and l cancel, the sign of a 0 may be in doubt.
+    value = np.abs((largest + log[0]) + log[1])
+    yield slice(None), rounded, undecided | ((value <= 2 * error) & (largest != 0) & (error > 0))
 
 
 def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answer]:

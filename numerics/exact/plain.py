@@ -18,7 +18,7 @@ from numerics.exact import double_double, tables
 from numerics.exact.blocks import Block, blocks
 from numerics.exact.halves import negative_halves, small_halves
 from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_number
-from numerics.formats import FP16, FP32, FP64, FloatArray, Format, format_of
+from numerics.formats import FP16, FP32, FP64, FloatArray, format_of
 from numerics.rows import Labels, at_label
 
 SIZE = 65536
@@ -188,7 +188,7 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
                 undecided = np.not_equal(low.view(np.int16), high.view(np.int16))
                 at = np.flatnonzero(undecided)
                 value = piece.reshape(-1)[at] / (1 + error)
-                _replace(low, undecided, at, value, value * (2 * ERROR), FP16)
+                _replace(low, undecided, at, nearest_number(value, value * (2 * ERROR), FP16))
             else:
                 undecided = np.not_equal(low, high)
                 if block.smallest < block.top + NORMAL:
@@ -207,21 +207,16 @@ def _settle_subnormal(rounded: FloatArray, undecided: Flags, value: FloatArray) 
     """fp32 results that may be subnormal, again: the processor may flush them to 0."""
     at = np.flatnonzero(value < FP32.smallest_normal)
     small = value.reshape(-1)[at]
-    _replace(rounded, undecided, at, small, small * (2 * ERROR) + 2.0**-200, FP32)
+    if at.size:
+        error = small * (2 * ERROR) + 2.0**-200
+        _replace(rounded, undecided, at, nearest(small, np.zeros(1), error, FP32))
 
 
 def _replace(
-    rounded: FloatArray,
-    undecided: Flags,
-    at: npt.NDArray[np.intp],
-    value: FloatArray,
-    error: FloatArray,
-    format: Format,
+    rounded: FloatArray, undecided: Flags, at: npt.NDArray[np.intp], found: Rounded
 ) -> None:
-    """Round some outputs of a piece again, from fp64."""
-    if at.size:
-        found = nearest(value, np.zeros(1), error, format)
-        rounded.reshape(-1)[at], undecided.reshape(-1)[at] = found
+    """Some outputs of a piece have been rounded again, from fp64."""
+    rounded.reshape(-1)[at], undecided.reshape(-1)[at] = found
 
 
 def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArray]:
@@ -301,7 +296,7 @@ def _negative_halves(block: Block, columns: slice, log: FloatArray, error: Float
     at = np.flatnonzero(undecided)
     row, _ = block.places(at, columns)
     value = (block.largest[row] - x.reshape(-1)[at]) + log[row]
-    _replace(rounded, undecided, at, -value, error[row] + 6 * U * value, FP16)
+    _replace(rounded, undecided, at, nearest_number(-value, error[row] + 6 * U * value, FP16))
     return rounded, undecided
 
 
@@ -309,8 +304,12 @@ def log_sum_exp(x: FloatArray) -> Iterator[Answer]:
     """m + l."""
     parts = _blocks(x)
     log, error = _log_of_sums(parts)
-    value = np.concatenate([block.largest for _, block in parts]) + log
-    yield slice(None), *nearest_number(value, error + 4 * U * np.abs(value), format_of(x.dtype))
+    largest = np.concatenate([block.largest for _, block in parts])
+    value = largest + log
+    error = error + 4 * U * np.abs(value)
+    rounded, undecided = nearest_number(value, error, format_of(x.dtype))
+    # Where m and l cancel, the sign of a 0 may be in doubt.
+    yield slice(None), rounded, undecided | ((np.abs(value) <= error) & (largest != 0))
 
 
 def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:

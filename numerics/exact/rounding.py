@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from numerics.eft import fast_two_sum, two_sum
 from numerics.exact.pairs import Pair
-from numerics.formats import FloatArray, Format
+from numerics.formats import FP16, FloatArray, Format
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Rounded: TypeAlias = tuple[FloatArray, Flags]
@@ -83,17 +83,21 @@ def nearest_fp64(high: FloatArray, low: FloatArray, error: Any) -> Rounded:
 
 
 def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Rounded:
-    """value +- error rounded to fp16 or fp32: by casts, where they are beyond doubt."""
+    """value +- error rounded to fp16 or fp32: by casts, where they are beyond doubt.
+
+    A processor may flush subnormal numbers of fp32 to 0, and knows none of fp16. A zero has the
+    sign of the value, though the error may exceed it.
+    """
     rounded = (value - error).astype(format.dtype)
     undecided = np.not_equal(rounded, (value + error).astype(format.dtype))
     small = np.abs(value) < 2 * format.smallest_normal
-    if small.any():
+    if format != FP16 and small.any():
         found = nearest(value[small], np.zeros(1), error[small], format)
         rounded[small], undecided[small] = found
     # What is left of an infinite value when an infinite error is taken from it.
     infinite = np.isinf(value)
     rounded[infinite], undecided[infinite] = value[infinite], False
-    return rounded, undecided
+    return np.copysign(rounded, value.astype(format.dtype)), undecided
 
 
 def _assembled(whole: FloatArray, unit: FloatArray, negative: Flags, format: Format) -> FloatArray:

@@ -170,6 +170,19 @@ def test_rows_tuned_to_a_midpoint(format_name: str, steps: int) -> None:
         assert last["double_double"] > 0
 
 
+@pytest.mark.parametrize("format_name", ["fp16", "fp32"])
+def test_log_sum_exp_of_nothing_but_a_sign(format_name: str) -> None:
+    # m and l cancel ever further; what is left rounds to -0, as it comes from below.
+    format = FORMATS[format_name]
+    for steps in range(2, 21, 3):
+        with mp.workprec(1500):
+            row = _towards(mpf(1), [-format.smallest_subnormal], format, steps)
+        x = np.array([row]).astype(format.dtype)
+        assert mismatches(x, format) == []
+        assert np.signbit(exact_log_sum_exp(x)[0])
+    assert undecided("log_sum_exp", x) == {"plain": 1, "extended": 1, "double_double": 1}
+
+
 @FORMAT
 def test_long_rows(format: Format) -> None:
     rng = np.random.default_rng(3)
