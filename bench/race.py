@@ -12,8 +12,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,13 @@ MEBIBYTE = 2**20
 RIVALS = ("scipy", "torch", "jax")
 """The peers that offer all of these operations in all formats."""
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
-Call = Callable[[], Any]
+SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
+SMALL_ROUNDS = 20
+"""Times as many rounds for calls of microseconds."""
+
+Call: TypeAlias = Callable[[], Any]
+Table: TypeAlias = dict[str, dict[str, float]]
+"""Figures by name of a row and of a column."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +133,12 @@ def interleaved(
     return seconds
 
 
-def steps(rounds: int) -> dict[str, dict[str, float]]:
+def steps(rounds: int) -> Table:
     """What `fast` is made of, and what it could have been: median ns per element, by K.
 
     On fp32 blocks of 512 KiB, in interleaved rounds; for docs/fast.md.
     """
-    found: dict[str, dict[str, float]] = {}
+    found: Table = {}
     for columns in (5, 64, 600, 4096):
         rng = np.random.default_rng(SEED)
         x = rng.normal(size=(2**17 // columns, columns)).astype(np.float32)
@@ -184,8 +191,31 @@ def _conversions_of(x: npt.NDArray[Any]) -> dict[str, Call]:
     }
 
 
+def small_calls(found: dict[str, peers.Peer], rounds: int) -> Table:
+    """Softmax of a few fp32 numbers: median microseconds of a call, by shape; for docs/fast.md."""
+    made: Table = {}
+    for shape in SMALL:
+        x = np.random.default_rng(SEED).normal(scale=3.0, size=shape).astype(np.float32)
+        calls: dict[str, Call] = {
+            "`fast`": partial(fast_softmax, x),
+            "two lines of NumPy": partial(_formula, x),
+        }
+        for name, peer in found.items():
+            calls[name] = partial(peer.operations["softmax"], peer.to_native(x))
+        for name, seconds in interleaved(calls, SMALL_ROUNDS * rounds).items():
+            by_shape = made.setdefault(name, {})
+            by_shape[" × ".join(map(str, shape))] = statistics.median(seconds) * 1e6
+    return made
+
+
+def _formula(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    quotient: npt.NDArray[Any] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return quotient
+
+
 def content(
-    measured: Sequence[Cell], found: dict[str, peers.Peer], made_of: dict[str, dict[str, float]]
+    measured: Sequence[Cell], found: dict[str, peers.Peer], made_of: Table, calls: Table
 ) -> dict[str, Any]:
     """What a race file holds."""
     return {
@@ -193,18 +223,22 @@ def content(
         "peers": {name: peer.version for name, peer in found.items()},
         "cells": [asdict(cell) for cell in measured],
         "steps": made_of,
+        "calls": calls,
     }
 
 
-def load(path: Path) -> tuple[list[Cell], dict[str, dict[str, float]], str]:
-    """Cells and steps of a race file, and where it was run; RunFileError when it is none."""
+def load(path: Path) -> tuple[list[Cell], Table, Table, str]:
+    """Cells, steps and calls of a race file, and where it was run; RunFileError for any other."""
     try:
         found = json.loads(path.read_bytes())
         measured = [Cell(**cell) for cell in found["cells"]]
         versions = {"NumPy": found["environment"]["numpy"], **found["peers"]}
-        made_of = {name: dict(times) for name, times in found["steps"].items()}
+        made_of, calls = (
+            {name: dict(times) for name, times in found[part].items()}
+            for part in ("steps", "calls")
+        )
         for cell in measured:
             _ = [cell.ratio(name) * cell.ns_per_element(name) for name in cell.seconds]
     except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RecursionError):
         raise runs.RunFileError(f"{path}: not a file that `python -m bench race` wrote") from None
-    return measured, made_of, ", ".join(f"{name} {v}" for name, v in versions.items())
+    return measured, made_of, calls, ", ".join(f"{name} {v}" for name, v in versions.items())

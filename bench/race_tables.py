@@ -10,7 +10,7 @@ from bench.tables import TITLES, figure, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:
-    from bench.race import Cell
+    from bench.race import Cell, Table
 
 
 def softmax(cells: Sequence[Cell]) -> str:
@@ -68,8 +68,17 @@ def logarithms(cells: Sequence[Cell]) -> str:
     return markdown([*headers, *(f"{peer} / fast" for peer in _peers_of(cells[-1:]))], rows, text=2)
 
 
-def steps(made_of: dict[str, dict[str, float]]) -> str:
+def steps(made_of: Table) -> str:
     """What fast is made of, and what it could have been: ns per element by K."""
-    lengths = list(next(iter(made_of.values())))
-    rows = [[name, *(figure(times[k]) for k in lengths)] for name, times in made_of.items()]
-    return markdown(["fp32, ns per element", *(f"K = {k}" for k in lengths)], rows)
+    return _by_column(made_of, "fp32, ns per element", "K = {}")
+
+
+def calls(made: Table) -> str:
+    """Microseconds of a call, by shape."""
+    return _by_column(made, "softmax in fp32, µs per call", "{}")
+
+
+def _by_column(table: Table, title: str, head: str) -> str:
+    columns = list(next(iter(table.values())))
+    rows = [[name, *(figure(times[column]) for column in columns)] for name, times in table.items()]
+    return markdown([title, *map(head.format, columns)], rows)

@@ -106,12 +106,13 @@ def _raced(root: Path) -> Sections:
 
     if not (root / "results" / RACE).exists():
         return {}
-    cells, made_of, peers = race.load(root / "results" / RACE)
+    cells, made_of, calls, peers = race.load(root / "results" / RACE)
     return {
         "README.md": {"race": f"{race_tables.softmax(cells)}\n\n*{peers}*"},
         "docs/fast.md": {
             "logarithms": race_tables.logarithms(cells),
             "steps": race_tables.steps(made_of),
+            "calls": race_tables.calls(calls),
         },
     }
 

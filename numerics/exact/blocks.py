@@ -22,27 +22,46 @@ SHORT = 40
 
 
 def blocks(
-    x: FloatArray, size: int, codes: npt.NDArray[np.uint16] | None = None
+    given: npt.NDArray[Any], size: int, values: FloatArray | None = None
 ) -> list[tuple[slice, Block]]:
-    """Rows of x in blocks of up to `size` logits, and which rows they are."""
-    height = max(1, size // x.shape[1])
-    parts = [slice(start, start + height) for start in range(0, len(x), height)]
-    return [(rows, Block(x[rows], size, None if codes is None else codes[rows])) for rows in parts]
+    """Rows in blocks of up to `size` logits, and which rows they are."""
+    height = max(1, size // given.shape[1])
+    parts = [slice(start, start + height) for start in range(0, len(given), height)]
+    return [(rows, Block(given[rows], size, values)) for rows in parts]
 
 
 @dataclass(frozen=True)
 class Block:
     """Rows of one format, shape (rows, K); one row alone may have more than `size` logits."""
 
-    x: FloatArray
+    given: npt.NDArray[Any]
+    """Logits, or the bits of logits of fp16."""
     size: int
-    codes: npt.NDArray[np.uint16] | None = None
-    """The bits of fp16 logits, of which `x` has the values."""
+    values: FloatArray | None = None
+    """What every pattern of bits stands for."""
+
+    @functools.cached_property
+    def x(self) -> FloatArray:
+        """The logits, those of fp16 as fp32."""
+        if self.values is None:
+            return self.given
+        logits: FloatArray = self.values.take(self.given, mode="clip")
+        return logits
+
+    @property
+    def height(self) -> int:
+        """How many rows there are."""
+        return len(self.given)
+
+    @property
+    def length(self) -> int:
+        """K."""
+        return int(self.given.shape[1])
 
     @functools.cached_property
     def turned(self) -> bool:
         """Whether a piece has the rows as its columns."""
-        return bool(self.x.shape[1] <= SHORT)
+        return self.length <= SHORT
 
     @property
     def along(self) -> int:
@@ -62,7 +81,7 @@ class Block:
 
     def at(self, columns: npt.NDArray[np.intp]) -> FloatArray:
         """The logit of each row in the column given for it, shape (rows,)."""
-        return self.x[np.arange(len(self.x)), columns].astype(np.float64)
+        return self.x[np.arange(self.height), columns].astype(np.float64)
 
     def spread(self, values: FloatArray) -> FloatArray:
         """One value a row, to be met by a piece."""
@@ -70,9 +89,8 @@ class Block:
 
     def columns(self) -> Iterator[slice]:
         """The columns of each piece."""
-        length = self.x.shape[1]
-        for start in range(0, length, max(self.size, SHORT)):
-            yield slice(start, min(start + max(self.size, SHORT), length))
+        for start in range(0, self.length, max(self.size, SHORT)):
+            yield slice(start, min(start + max(self.size, SHORT), self.length))
 
     @functools.cached_property
     def smallest(self) -> float:
@@ -84,10 +102,12 @@ class Block:
         """The largest logit of all rows."""
         return float(self.x.max())
 
-    @property
+    @functools.cached_property
     def farthest(self) -> float:
         """The largest magnitude of a logit."""
-        return max(-self.smallest, self.top)
+        if self.values is None:
+            return max(-self.smallest, self.top)
+        return float(self.values[(self.given & np.uint16(0x7FFF)).max()])
 
     @property
     def masked(self) -> bool:
@@ -100,17 +120,15 @@ class Block:
         """Some columns, turned if the rows are short; a copy unless told that none is needed."""
         return self.back(self.x[:, columns]).astype(dtype, order="C", copy=copy)
 
-    def coded(self, columns: slice) -> npt.NDArray[np.intp]:
-        """The codes of a piece, as places in a table."""
-        if self.codes is None:
-            raise ValueError("no codes: the logits are not fp16")
-        return self.back(self.codes[:, columns]).astype(np.intp)
+    def looked_up(self, table: FloatArray, columns: slice) -> FloatArray:
+        """What a table says of the bits of a piece."""
+        return table.take(self.back(self.given[:, columns]).astype(np.intp), mode="clip")
 
     def places(
         self, at: npt.NDArray[np.intp], columns: slice
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Rows and columns of the places of a flattened piece."""
-        count = len(self.x) if self.turned else columns.stop - columns.start
+        count = self.height if self.turned else columns.stop - columns.start
         slow, fast = np.divmod(at, count)
         row, column = (fast, slow) if self.turned else (slow, fast)
         return row, column + columns.start

@@ -162,7 +162,7 @@ def _unshifted(block: Block, columns: slice) -> Exponentials:
     """exp(x_i) 2^-n, where 2^n is next to exp(m)."""
     x = block.piece(columns)
     # One row at most is longer than a piece.
-    largest = x.max(axis=block.along) if len(block.x) > 1 else np.array([block.top])
+    largest = x.max(axis=block.along) if block.height > 1 else np.array([block.top])
     shift = block.spread(np.floor(largest * (1 / math.log(2))))
     return exponentials(x, shift=shift.astype(np.int64))
 

@@ -67,13 +67,13 @@ CONSTANT = 6.0 - 1 / 32 / (2 * STEPS) ** 4
 
 def _pieces(block: Block, by_row: bool = True) -> Iterator[tuple[slice, FloatArray]]:
     """exp(x_i - w) of a block; w is next to the largest logit of the row, or of the block."""
-    table = _half_table() if _in_table(block) else None
-    if table is None:
-        largest = block.spread(block.largest) if by_row else np.full((1, 1), block.top)
+    if _in_table(block):
+        for columns in block.columns():
+            yield columns, block.looked_up(_half_table(), columns)
+        return
+    largest = block.spread(block.largest) if by_row else np.full((1, 1), block.top)
     for columns in block.columns():
-        if table is not None:
-            piece = table.take(block.coded(columns), mode="clip")
-        elif block.farthest < NEAR:
+        if block.farthest < NEAR:
             piece = _exponentials(block.piece(columns, np.float32, copy=False), largest)
         else:
             gaps = block.piece(columns) - largest
@@ -85,7 +85,7 @@ def _pieces(block: Block, by_row: bool = True) -> Iterator[tuple[slice, FloatArr
 
 def _in_table(block: Block) -> bool:
     """Whether the exponentials are looked up."""
-    return block.codes is not None and block.farthest <= HALF_RANGE
+    return block.values is not None and block.farthest <= HALF_RANGE
 
 
 def _exponentials(x: FloatArray, largest: FloatArray) -> FloatArray:
@@ -135,8 +135,7 @@ def _blocks(x: FloatArray) -> list[tuple[slice, Block]]:
     if x.dtype != FP16.dtype:
         return blocks(x, SIZE)
     # NumPy works on fp16 one number at a time.
-    codes = x.view(np.uint16)
-    return blocks(_half_values().take(codes, mode="clip"), SIZE, codes)
+    return blocks(x.view(np.uint16), SIZE, _half_values())
 
 
 # --- Sums ----------------------------------------------------------------------------------------
@@ -198,7 +197,7 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
 
 def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] | None, FloatArray]:
     """The pieces of a block, unless its row is too long to keep them, and the sums of its rows."""
-    kept = list(_pieces(block, by_row)) if block.x.shape[1] <= KEPT else None
+    kept = list(_pieces(block, by_row)) if block.length <= KEPT else None
     pieces = kept or _pieces(block, by_row)
     return kept, _total([_sum(piece, block.along) for _, piece in pieces])
 
@@ -223,14 +222,14 @@ def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArr
     """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
     r = np.concatenate([_others(block) for _, block in parts])
     lowest = min(block.smallest - block.top for _, block in parts)
-    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].x.shape[1]
+    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].length
     log, failed = _log1p(r)
     return log, np.where(r > 0, log * LOG_ERROR + left_out + failed, 0.0)
 
 
 def _others(block: Block) -> FloatArray:
     """r = sum_j exp(x_j - m) without the largest term."""
-    largest, sums = np.ones(len(block.x)), []
+    largest, sums = np.ones(block.height), []
     for columns, piece in _pieces(block):
         rows, *place = block.largest_places(columns)
         largest[rows] = piece[tuple(place)]

@@ -163,7 +163,8 @@ def _work(kernel: Kernel, blocks: Iterator[Arrays], length: int, in_out: bool, h
     with np.errstate(all="ignore"):
         # NumPy copies a broadcast operand when a row is shorter than its buffer (docs/fast.md).
         # The buffer's size belongs to the thread, or since NumPy 2 to the context.
-        before = np.setbufsize(min(length // 16 * 16, 8192)) if length > REPEATED else None
+        broadcast = height > 1 and length > REPEATED
+        before = np.setbufsize(min(length // 16 * 16, 8192)) if broadcast else None
         try:
             _call(kernel, blocks, in_out, height)
         finally:

@@ -35,7 +35,7 @@ def test_the_command_writes_what_it_prints(
     monkeypatch.setattr(race, "RIVALS", ("scipy",))
     path = tmp_path / "race.json"
     assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
-    cells, made_of, versions = race.load(path)
+    cells, made_of, calls, versions = race.load(path)
     assert {cell.operation for cell in cells} == set(race.OPERATIONS)
     assert "scipy" in versions
     printed = capsys.readouterr().out
@@ -43,6 +43,8 @@ def test_the_command_writes_what_it_prints(
     assert race_tables.logarithms(cells) in printed
     assert "scipy / fast" in printed
     assert "K = 600" in race_tables.steps(made_of)
+    assert set(calls) == {"`fast`", "two lines of NumPy", "scipy"}
+    assert "32 × 10" in race_tables.calls(calls)
 
 
 def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
