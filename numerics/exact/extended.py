@@ -140,13 +140,17 @@ def _steps() -> tuple[float, ...]:
     return tables.parts(tables.integer_log2() // STEPS, 30, 30, 53)
 
 
-def gaps(block: Block, columns: slice) -> Pair:
-    """x - m = high + low exactly, for a piece: two_sum, in as few arrays as it goes."""
-    low, largest = block.piece(columns), block.spread(block.largest)
-    high = low - largest
+def gaps(block: Block, columns: slice, by: FloatArray | None = None) -> Pair:
+    """x - m = high + low exactly, for a piece; or less another number for each row than m.
+
+    It is two_sum, in as few arrays as it goes.
+    """
+    subtracted = block.spread(block.largest if by is None else by)
+    low = block.piece(columns)
+    high = low - subtracted
     part = high - low
     low -= high - part
-    part += largest
+    part += subtracted
     low -= part
     return high, low
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numerics.eft import two_sum
+from numerics.eft import fast_two_sum, two_sum
 from numerics.exact.blocks import Block, blocks
 from numerics.exact.extended import gaps
 from numerics.exact.logarithm import log1p
@@ -26,6 +26,10 @@ from numerics.rows import Labels, at_label
 
 VANISHING = 770.0
 """exp of a gap below minus this is beneath half the smallest number, 2^24 times over."""
+
+
+NEAR, NEAR_ERROR = 2.0**10, 2.0**-91
+"""Logits up to this magnitude are added in pairs, which errs by no more than this."""
 
 
 class Stage(Protocol):
@@ -94,21 +98,37 @@ def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[A
     parts = blocks(x, stage.SIZE)
     log, errors, lost = _log_of_sums(stage, parts)
     for rows, block in parts:
-        l_high, l_low, error = -log[0][rows], -log[1][rows], errors[rows]
+        l_high, l_low, error = log[0][rows], log[1][rows], errors[rows]
+        if wanted is None and x.dtype == FP64.dtype and block.farthest <= NEAR:
+            yield from _near(rows, block, (l_high, l_low), error)
+            continue
         for columns in block.columns():
             if wanted is None:
-                spread = (block.spread(l_high), block.spread(l_low)), block.spread(error)
+                spread = (block.spread(-l_high), block.spread(-l_low)), block.spread(error)
                 rounded, undecided = _difference(gaps(block, columns), *spread, x.dtype)
                 yield (rows, columns), block.back(rounded), block.back(undecided)
             else:
                 _, row, column = block.asked(wanted[rows], columns)
                 gap = two_sum(block.x[row, column].astype(np.float64), -block.largest[row])
-                found = _difference(gap, (l_high[row], l_low[row]), error[row], x.dtype)
+                found = _difference(gap, (-l_high[row], -l_low[row]), error[row], x.dtype)
                 yield (rows.start + row, column), *found
     lost = _vanishing(x, lost)
     if lost.size:
         zeros = np.full(lost.size, -0.0, x.dtype)
         yield (lost, x[lost].argmax(axis=1)), zeros, np.zeros(lost.size, np.bool_)
+
+
+def _near(rows: slice, block: Block, log: Pair, error: FloatArray) -> Iterator[Answer]:
+    """x_i - (m + l), all of them -log 2 or below but that of the largest logit, which is -l."""
+    total, rest = two_sum(block.largest, log[0])
+    total, rest = fast_two_sum(total, rest + log[1])
+    for columns in block.columns():
+        high, low = gaps(block, columns, total)
+        low -= block.spread(rest)
+        rounded, undecided = nearest_fp64(high, low, block.spread(error + NEAR_ERROR))
+        yield (rows, columns), block.back(rounded), block.back(undecided)
+    at = np.arange(rows.start, rows.start + block.height), block.largest_at
+    yield at, *nearest_fp64(0.0 - log[0], 0.0 - log[1], error)
 
 
 def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:

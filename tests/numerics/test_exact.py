@@ -18,6 +18,7 @@ from numerics.exact import (
     exact_log_sum_exp,
     exact_softmax,
     extended,
+    logs,
     undecided,
 )
 from numerics.exact.stages import STAGES, evaluate, stages_of
@@ -120,12 +121,18 @@ def test_label_on_the_mask_beside_one_confident_logit() -> None:
     assert mismatches(np.array([row] * 3), FORMATS["fp64"]) == []
 
 
-@pytest.mark.parametrize("edge", [extended.NEAR, np.nextafter(extended.NEAR, 400.0)])
-def test_up_to_where_no_gap_is_taken(edge: float) -> None:
-    # Beyond, x - m is a gap of two parts; 650 apart, softmax is undecided in the first stage.
+@pytest.mark.parametrize("edge", [extended.NEAR, logs.NEAR])
+@pytest.mark.parametrize("beyond", [0.0, 1e-9, 30.0])
+def test_up_to_where_logits_are_near(edge: float, beyond: float) -> None:
     rng = np.random.default_rng(5)
     x = rng.uniform(-edge, edge, size=(30, 7))
-    x[:10, 0], x[5:20, 1], x[20:, 2] = edge, -edge, -edge - 30 * (edge != extended.NEAR)
+    x[:10, 0], x[5:20, 1], x[20:, 2] = edge, -edge, -edge - beyond
+    assert mismatches(x, FORMATS["fp64"]) == []
+
+
+def test_confident_rows_in_one_batch_with_others() -> None:
+    x = np.random.default_rng(6).normal(size=(40, 5))
+    x[:, 2] += np.repeat(2.0 ** np.arange(10), 4)
     assert mismatches(x, FORMATS["fp64"]) == []
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from numerics import FORMATS, FP16, FP64, Format
-from numerics.exact import decimals, double_double, extended, halves, pairs, plain, tables
+from numerics.exact import decimals, double_double, extended, halves, logs, pairs, plain, tables
 from numerics.exact.blocks import Block
 from numerics.exact.logarithm import log1p
-from numerics.exact.rounding import nearest, nearest_fp64
+from numerics.exact.rounding import Rounded, nearest, nearest_fp64
 from numerics.formats import FloatArray
 from tests.strategies import formats
 from tests.truth import bits
@@ -173,6 +173,30 @@ def test_logarithms() -> None:
     with mp.workprec(BITS + 700):
         for a, n in zip(t, logs, strict=True):
             assert relative(mpf(n), mp.log1p(mpf(a))) <= plain.LOG_ERROR / 1.2
+
+
+@pytest.mark.parametrize("scale", [1.0, 40.0, logs.NEAR])
+def test_differences_from_a_pair(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
+    seen: list[tuple[FloatArray, ...]] = []
+
+    def kept(high: FloatArray, low: FloatArray, error: FloatArray) -> Rounded:
+        seen.append((high.copy(), low.copy(), np.broadcast_to(error, high.shape)))
+        return nearest_fp64(high, low, error)
+
+    monkeypatch.setattr(logs, "nearest_fp64", kept)
+    x = np.random.default_rng(3).uniform(-scale, scale, size=(4, 50))
+    list(logs.log_softmax(extended, x, None))
+    of_all, of_largest = seen
+    with mp.workprec(BITS + 3000):
+        for i, row in enumerate(x):
+            logits = [mpf(float(v)) for v in row]
+            largest = int(row.argmax())
+            log_sum = mp.log1p(mp.fsum(mp.exp(v - max(logits)) for v in logits) - 1)
+            for j, v in enumerate(logits):
+                high, low, error = (part[i, j] for part in of_all)
+                if j == largest:
+                    high, low, error = (part[i] for part in of_largest)
+                assert abs(mpf(high) + mpf(low) - (v - max(logits) - log_sum)) <= mpf(error)
 
 
 # --- Pairs ---------------------------------------------------------------------------------------
