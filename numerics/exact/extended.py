@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from numerics.eft import fast_two_sum, split, two_sum
 from numerics.exact import pairs, tables
-from numerics.exact.blocks import Block, blocks
+from numerics.exact.blocks import Block, blocks, row_sums
 from numerics.exact.pairs import Pair
 from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
 from numerics.formats import FP64, FloatArray, Format, format_of
@@ -214,14 +214,14 @@ def _sum(found: Exponentials, along: int) -> Pair:
     cut -= grid
     rest = heads - cut
     rest += found.tail
-    high = np.add.reduce(cut, axis=along)
+    high = row_sums(cut, along)
     grid *= 2.0**-25
     np.add(rest, grid, out=cut)
     cut -= grid
     rest -= cut
-    low = np.add.reduce(cut, axis=along)
+    low = row_sums(cut, along)
     high, last = two_sum(high, low)
-    return fast_two_sum(high, last + np.add.reduce(rest, axis=along))
+    return fast_two_sum(high, last + row_sums(rest, along))
 
 
 # --- Softmax -------------------------------------------------------------------------------------

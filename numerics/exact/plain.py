@@ -7,7 +7,6 @@ Every logit is a multiple of 2^-9 and a rest, exactly. The exponential of the fi
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.exact import double_double, tables
-from numerics.exact.blocks import Block, blocks
+from numerics.exact.blocks import Block, blocks, row_sums
 from numerics.exact.halves import negative_halves, small_halves
 from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_number
 from numerics.formats import FP16, FP32, FP64, FloatArray, format_of
@@ -47,12 +46,12 @@ GUESSED = 2.0**-20
 """np.log1p is the first guess above, and must be as good as this."""
 
 U = FP64.unit_roundoff
-ERROR = 256 * U
-"""Relative error of a softmax of logits below NEAR."""
-FAR_ERROR = 400 * U
-"""Relative error of any softmax above the smallest normal number of fp32."""
-LOG_ERROR = 1500 * U
-"""Relative error of log1p(r)."""
+ERROR = 128 * U
+"""Relative error of a softmax of logits below NEAR, but for the additions of the sum."""
+FAR_ERROR = 300 * U
+"""The same of any softmax above the smallest normal number of fp32."""
+LOG_ERROR = 1100 * U
+"""Relative error of log1p(r), but for the additions of r."""
 LEFT_OUT = 2.0**-209
 """What an exponential below LOWEST may be off by, beside the largest of its row."""
 HALVES = 2.0**-22
@@ -141,25 +140,56 @@ def _blocks(x: FloatArray) -> list[tuple[slice, Block]]:
 # --- Sums ----------------------------------------------------------------------------------------
 
 
-def _sum(values: FloatArray, along: int) -> FloatArray:
-    """Sums of rows: at most 63 additions on any way for up to 2^16 terms, 31 for 2^8."""
-    if along == 0:
-        return np.asarray(np.add.reduce(values, axis=0))
-    rows, length = values.shape
-    while length > 32:
-        depth = min(16, math.isqrt(length))
-        width = length // depth
-        whole = depth * width
-        folded = np.add.reduce(values[:, :whole].reshape(rows, depth, width), axis=1)
-        if whole < length:
-            folded[:, : length - whole] += values[:, whole:]
-        values, length = folded, width
-    return np.asarray(np.add.reduce(values, axis=1))
+def _at_once(length: int) -> int:
+    """Terms of a row that are added up in one go, in any order.
+
+    Of long rows fewer: adding errs less, and one output in doubt costs the whole row.
+    """
+    return max(32, min(512, 2**18 // length))
 
 
-def _total(sums: list[FloatArray]) -> FloatArray:
+def _folds(terms: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """How terms are folded until they can be added up: parts, and the width of a part."""
+    while terms > at_once:
+        parts = min(16, -(-terms // at_once))
+        terms //= parts
+        yield parts, terms
+
+
+def _sum(values: FloatArray, along: int, at_once: int) -> FloatArray:
+    """Sums of rows, of those that are turned in one go."""
+    for parts, width in _folds(values.shape[1], at_once) if along else ():
+        whole = parts * width
+        folded = np.add.reduce(values[:, :whole].reshape(len(values), parts, width), axis=1)
+        if whole < values.shape[1]:
+            folded[:, : values.shape[1] - whole] += values[:, whole:]
+        values = folded
+    return row_sums(values, along)
+
+
+def _total(sums: list[FloatArray], length: int) -> FloatArray:
     """The sum of the sums of pieces."""
-    return sums[0] if len(sums) == 1 else _sum(np.stack(sums, axis=1), 1)
+    return sums[0] if len(sums) == 1 else _sum(np.stack(sums, axis=1), 1, _at_once(length))
+
+
+@functools.cache
+def additions(length: int) -> int:
+    """On the longest way to the sum of a row, whichever way `_sum` takes.
+
+    >>> [additions(length) for length in (2, 40, 500, 4096, 2**24)]
+    [1, 39, 499, 78, 116]
+    """
+    pieces, rest = divmod(length, SIZE)
+    longest = max(_additions(n, length) for n in {min(length, SIZE), rest or 1})
+    return longest + _additions(pieces + bool(rest), length)
+
+
+def _additions(terms: int, length: int) -> int:
+    count = 0
+    for parts, width in _folds(terms, _at_once(length)):
+        count += parts - 1 + (parts * width < terms)
+        terms = width
+    return count + terms - 1
 
 
 # --- The four operations -------------------------------------------------------------------------
@@ -169,7 +199,8 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
     """exp(x_i - w) / sum_j exp(x_j - w)."""
     half = x.dtype == FP16.dtype
     for rows, block in _blocks(x):
-        error = HALVES if half else ERROR if block.farthest < NEAR else FAR_ERROR
+        proved = (ERROR if block.farthest < NEAR else FAR_ERROR) + additions(block.length) * U
+        error = HALVES if half else proved
         # Finding the largest logit of each row costs more than finding out that it was not needed.
         by_row = False
         kept, total = _summed(block, by_row)
@@ -187,27 +218,29 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
                 undecided = np.not_equal(low.view(np.int16), high.view(np.int16))
                 at = np.flatnonzero(undecided)
                 value = piece.reshape(-1)[at] / (1 + error)
-                _replace(low, undecided, at, nearest_number(value, value * (2 * ERROR), FP16))
+                _replace(low, undecided, at, nearest_number(value, value * (2 * proved), FP16))
             else:
                 undecided = np.not_equal(low, high)
                 if block.smallest < block.top + NORMAL:
-                    _settle_subnormal(low, undecided, piece)
+                    _settle_subnormal(low, undecided, piece, proved)
             yield (rows, columns), block.back(low), block.back(undecided)
 
 
 def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] | None, FloatArray]:
     """The pieces of a block, unless its row is too long to keep them, and the sums of its rows."""
     kept = list(_pieces(block, by_row)) if block.length <= KEPT else None
-    pieces = kept or _pieces(block, by_row)
-    return kept, _total([_sum(piece, block.along) for _, piece in pieces])
+    pieces, at_once = kept or _pieces(block, by_row), _at_once(block.length)
+    return kept, _total([_sum(piece, block.along, at_once) for _, piece in pieces], block.length)
 
 
-def _settle_subnormal(rounded: FloatArray, undecided: Flags, value: FloatArray) -> None:
+def _settle_subnormal(
+    rounded: FloatArray, undecided: Flags, value: FloatArray, proved: float
+) -> None:
     """fp32 results that may be subnormal, again: the processor may flush them to 0."""
     at = np.flatnonzero(value < FP32.smallest_normal)
     small = value.reshape(-1)[at]
     if at.size:
-        error = small * (2 * ERROR) + 2.0**-200
+        error = small * (2 * proved) + 2.0**-200
         _replace(rounded, undecided, at, nearest(small, np.zeros(1), error, FP32))
 
 
@@ -220,11 +253,13 @@ def _replace(
 
 def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArray]:
     """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
+    length = parts[0][1].length
     r = np.concatenate([_others(block) for _, block in parts])
     lowest = min(block.smallest - block.top for _, block in parts)
-    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].length
+    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * length
     log, failed = _log1p(r)
-    return log, np.where(r > 0, log * LOG_ERROR + left_out + failed, 0.0)
+    error = log * (LOG_ERROR + additions(length) * U) + (left_out + failed)
+    return log, np.where(r > 0, error, 0.0)
 
 
 def _others(block: Block) -> FloatArray:
@@ -234,8 +269,8 @@ def _others(block: Block) -> FloatArray:
         rows, *place = block.largest_places(columns)
         largest[rows] = piece[tuple(place)]
         piece[tuple(place)] = 0
-        sums.append(_sum(piece, block.along))
-    return _total(sums) / largest
+        sums.append(_sum(piece, block.along, _at_once(block.length)))
+    return _total(sums, block.length) / largest
 
 
 def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
