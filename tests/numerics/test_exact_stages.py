@@ -154,7 +154,7 @@ def test_additions_on_the_longest_way() -> None:
         pieces = [terms[:, start : start + plain.SIZE] for start in range(0, length, plain.SIZE)]
         sums = [plain._sum(piece, 1, plain._at_once(length)) for piece in pieces]
         assert plain._total(sums, length)[0] <= plain.additions(length)
-    assert max(plain.additions(int(n)) for n in 2.0 ** rng.uniform(0, 24, 3000)) <= 600
+    assert max(plain.additions(int(n)) for n in 2.0 ** rng.uniform(0, 24, 3000)) <= 511
 
 
 # --- Logarithms ----------------------------------------------------------------------------------
