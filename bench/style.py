@@ -98,10 +98,10 @@ def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
             "NaN" if record["nan_failures"] else "inf" if record["infinity_failures"] else "value"
         )
         return to_rgb(FAILURE), word, dark
-    if record["outcome"] == "undefined":
+    if record["outcome"] not in ("measured", "undefined"):
+        return to_rgb(FAILURE), " ".join(str(record["outcome"]).split()[:1]), dark
+    if record["outcome"] == "undefined" or math.isnan(record["max_ulp"]):
         return to_rgb("#EEEEEE"), "none", light
-    if record["outcome"] != "measured":
-        return to_rgb(FAILURE), str(record["outcome"]).split()[0], dark
     level = _level(record["max_ulp"])
     text = figure(record["max_ulp"]) + ("*" if record["lost_to_zero"] else "")
     return ERRORS(level)[:3], text, dark if level > 0.45 else light
