@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verdict(commands)
     _add_diff(commands)
     _add_versions(commands)
+    _add_page(commands)
 
     kept = commands.add_parser("keep", help="compress a run file, without its raw rounds")
     kept.add_argument("file", type=Path, metavar="FILE")
@@ -216,6 +217,25 @@ def _add_versions(commands: Any) -> None:
     versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
 
 
+def _add_page(commands: Any) -> None:
+    made = commands.add_parser(
+        "page",
+        help="write one HTML file with all tables and plots, to sort, filter and send around",
+        description="Write one self-contained HTML file: errors and times to sort and filter, "
+        "every plot by operation, format and run, and the worst inputs as Python.",
+    )
+    made.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="run files, or folders of them, oldest first (default: the committed reference run)",
+    )
+    made.add_argument(
+        "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
+    )
+
+
 def _condition(text: str) -> Any:
     from bench import diff
 
@@ -262,6 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _diff(options)
         elif options.command == "versions":
             _versions(options)
+        elif options.command == "page":
+            _page(options)
         else:
             kept = keep.brief(options.file) if options.brief else keep.compact(options.file)
             write_whole(options.output, kept)
@@ -387,6 +409,12 @@ def _versions(options: argparse.Namespace) -> None:
     from bench import versions
 
     print(versions.write(options.files, options.output, ROOT / "results", _progress))
+
+
+def _page(options: argparse.Namespace) -> None:
+    from bench import page
+
+    print("wrote", page.write(options.files, options.output, ROOT / "results", _progress))
 
 
 def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:

@@ -74,6 +74,7 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "texts": axes["texts"].values(),
         "shades": axes["shades"].values(),
         "failures": axes["failures"].values(),
+        "scale": _scale(),
         "runs": shown,
     }
 
@@ -103,17 +104,28 @@ def _named(records: Sequence[Mapping[Any, Any]], places: Mapping[str, Kept]) -> 
     return {name: [kept.place(r[name]) for r in records] for name, kept in places.items()}
 
 
-def _cell(record: Mapping[Any, Any], axes: Mapping[str, Kept]) -> dict[str, Any]:
-    """What the map of errors shows of a record, and what its witness says."""
+def _scale() -> list[tuple[str, str, str]]:
+    """Some errors with their colours, as a legend: text, background, ink."""
+    nothing = dict.fromkeys(KINDS, 0) | {"outcome": "measured"}
+    return [_coloured(nothing | {"max_ulp": ulp}) for ulp in (0.5, 5, 50, 1e3, 1e5, 1e7)]
+
+
+def _coloured(record: Mapping[Any, Any]) -> tuple[str, str, str]:
     from matplotlib.colors import to_hex
 
     from bench.style import heat_cell
 
     colour, text, ink = heat_cell(record)
+    return text, to_hex(colour), to_hex(ink)
+
+
+def _cell(record: Mapping[Any, Any], axes: Mapping[str, Kept]) -> dict[str, Any]:
+    """What the map of errors shows of a record, and what its witness says."""
+    text, *shade = _coloured(record)
     failures = tuple(0 if math.isnan(record[name]) else int(record[name]) for name in KINDS)
     return {
         "failures": axes["failures"].place(failures),
-        "shade": axes["shades"].place((to_hex(colour), to_hex(ink))),
+        "shade": axes["shades"].place(tuple(shade)),
         "text": axes["texts"].place(text),
         "worst": _worst(record, axes["texts"]),
     }

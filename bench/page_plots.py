@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SIZE = (5.4, 3.3)
 """Of a panel, in inches: as wide as a phone at the size of its letters."""
-MARGINS = {"left": 0.15, "right": 0.98, "top": 0.97, "bottom": 0.16}
+MARGINS = {"left": 0.2, "right": 0.985, "top": 0.97, "bottom": 0.17}
 DARK = "#171B20"
 """Behind the plots of a dark page; `page.css` has it, too."""
 KINDS = {
@@ -84,8 +84,8 @@ def drawn(runs: Sequence[Run]) -> Iterator[Plot]:
     for kind, index, operation, format_name in _cells(runs):
         of = f"{TITLES[operation]}, {format_name}, {runs[index].label}"
         with mpl.rc_context(STYLE | {"font.size": 10}):
-            panel = _panel(_of_kind(kind), runs[index], operation, format_name, names)
-            svg = within_html(panel, f"{_of_kind(kind).title}: {of}", KINDS[kind])
+            panel = _panel(of_kind(kind), runs[index], operation, format_name, names)
+            svg = within_html(panel, f"{of_kind(kind).title}: {of}", KINDS[kind])
         yield Plot(kind, index, operation, format_name, svg)
     for kind, draw in (version_plots.figures(runs) if len(runs) > 1 else {}).items():
         with mpl.rc_context(STYLE):
@@ -99,11 +99,12 @@ def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, int, str, str]]:
         for index, run in enumerate(runs):
             for operation in OPERATIONS:
                 for format_name in FORMATS:
-                    if _fills(run, _of_kind(kind).needs, operation, format_name):
+                    if _fills(run, of_kind(kind).needs, operation, format_name):
                         yield kind, index, operation, format_name
 
 
-def _of_kind(kind: str) -> plots.Panels:
+def of_kind(kind: str) -> plots.Panels:
+    """How a kind is drawn."""
     return plots.GRIDS.get(kind, plots.BOUNDS)
 
 
@@ -122,7 +123,9 @@ def _panel(
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log":  # as in the tables; and much faster than mathematics
             axis.set_major_formatter(lambda value, _: figure(value))
-    ax.set(xlabel=textwrap.fill(kind.x_label, 56), ylabel=textwrap.fill(kind.y_label, 36))
+    ax.set(xlabel=textwrap.fill(kind.x_label, 56), ylabel=textwrap.fill(kind.y_label, 32))
+    for words in list(ax.texts):  # the caption says it
+        words.remove()
     return drawing
 
 

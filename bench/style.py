@@ -169,7 +169,10 @@ def as_svg(drawn: Figure, metadata: Mapping[str, str | None]) -> bytes:
     svg = io.BytesIO()
     drawn.savefig(svg, format="svg", metadata=metadata)
     # A hundredth of a point is finer than any screen; more digits are half of the file.
-    return re.sub(rb"(\d\.\d\d)\d+", rb"\1", svg.getvalue())
+    return re.sub(rb"<[^>]*>", lambda tag: _LONG.sub(rb"\1", tag[0]), svg.getvalue())
+
+
+_LONG = re.compile(rb"(\d\.\d\d)\d+")
 
 
 def _with_palette(png: io.BytesIO, description: str) -> bytes:

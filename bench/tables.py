@@ -157,6 +157,11 @@ def provenance(run: Run) -> str:
 
 def headline(run: Run) -> str:
     """One row for each subject and format: largest ulp errors, failures, bound, time."""
+    return markdown(*headline_rows(run), text=2)
+
+
+def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the headline, as text."""
     accuracy = run.accuracy
     rows = []
     for subject in accuracy["subject"].unique():
@@ -175,7 +180,7 @@ def headline(run: Run) -> str:
             )
     headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
     headers += ["measured / bound", f"ns per element, softmax, K = {HEADLINE_COLUMNS}"]
-    return markdown(headers, rows, text=2)
+    return headers, rows
 
 
 def _worst(cell: pd.DataFrame, operation: str) -> str:

@@ -134,7 +134,7 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
     axes = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     largest = max((1 - float(shares.min()) for shares in found.values()), default=0.0)
     norm = Normalize(1e-9, max(largest, 0.1))
-    colours = DIFFERING.with_extremes(under=SAME, bad="white")
+    colours = DIFFERING.with_extremes(under=SAME, bad=(1, 1, 1, 0))
     for ax in axes.flat[len(found) :]:
         ax.set_visible(False)
     for ax, (subject, shares) in zip(axes.flat, found.items(), strict=False):
