@@ -11,7 +11,7 @@ import re
 import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -30,7 +30,7 @@ SIZE = (5.4, 3.3)
 """Of a panel, in inches: as wide as a phone at the size of its letters."""
 MARGINS = {"left": 0.2, "right": 0.985, "top": 0.97, "bottom": 0.17}
 DARK = "#171B20"
-"""Behind the plots of a dark page; `page.css` has it, too."""
+"""Behind the plots of a dark page."""
 KINDS = {
     "error-against-time": "Down and to the left is better. Filled: ordinary rows; hollow: any "
     "case; ×: NaN or ∞ where the truth is a number; dotted: correctly rounded.",
@@ -84,7 +84,8 @@ def drawn(runs: Sequence[Run]) -> Iterator[Plot]:
     for kind, index, operation, format_name in _cells(runs):
         of = f"{TITLES[operation]}, {format_name}, {runs[index].label}"
         with mpl.rc_context(STYLE | {"font.size": 10}):
-            panel = _panel(of_kind(kind), runs[index], operation, format_name, names)
+            run = _cut(runs[index], operation, format_name)
+            panel = _panel(of_kind(kind), run, operation, format_name, names)
             svg = within_html(panel, f"{of_kind(kind).title}: {of}", KINDS[kind])
         yield Plot(kind, index, operation, format_name, svg)
     for kind, draw in (version_plots.figures(runs) if len(runs) > 1 else {}).items():
@@ -108,10 +109,19 @@ def of_kind(kind: str) -> plots.Panels:
     return plots.GRIDS.get(kind, plots.BOUNDS)
 
 
+def _cut(run: Run, operation: str, format_name: str) -> Run:
+    """What a panel needs of a run."""
+    accuracy, throughput = (
+        table[(table["operation"] == operation) & (table["format"] == format_name)]
+        for table in (run.accuracy, run.throughput)
+    )
+    return replace(run, accuracy=accuracy, throughput=throughput)
+
+
 def _fills(run: Run, column: str, operation: str, format_name: str) -> bool:
-    table = run.throughput if column in run.throughput else run.accuracy
-    cell = table[(table["operation"] == operation) & (table["format"] == format_name)]
-    return any(map(bool, cell[column].dropna()))
+    cell = _cut(run, operation, format_name)
+    table = cell.throughput if column in cell.throughput else cell.accuracy
+    return any(map(bool, table[column].dropna()))
 
 
 def _panel(

@@ -92,7 +92,7 @@ def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
 
     The text is the error, with * where results were lost to 0, or the word for what came instead.
     """
-    dark, light = "white", "#222222"
+    dark, light = "#FFFFFF", "#000000"
     if record["nan_failures"] + record["infinity_failures"] + record["missed_special"] > 0:
         word = (
             "NaN" if record["nan_failures"] else "inf" if record["infinity_failures"] else "value"
@@ -104,12 +104,21 @@ def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
         return to_rgb("#EEEEEE"), "none", light
     level = _level(record["max_ulp"])
     text = figure(record["max_ulp"]) + ("*" if record["lost_to_zero"] else "")
-    return ERRORS(level)[:3], text, dark if level > 0.45 else light
+    return ERRORS(level)[:3], text, dark if level > 0.605 else light  # contrast 4.5
 
 
 @cache
 def _level(max_ulp: float) -> float:
     return float(HEAT(min(max(max_ulp, 0.25), 1e8)))
+
+
+def short(name: str) -> str:
+    """A name as there is room for in a figure.
+
+    >>> short("a_package.with_a_long_name:softmax")
+    'a_package.with_a_long_name:…'
+    """
+    return name if len(name) <= 28 else f"{name[:27]}…"
 
 
 def legend(
@@ -121,7 +130,7 @@ def legend(
 ) -> None:
     """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
     names = names or subjects(runs)
-    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
+    handles = [Line2D([], [], color=colour(s, names), lw=3, label=short(s)) for s in names]
     if len(runs) > 1:
         handles += [
             Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=f"run: {run.label}")

@@ -69,7 +69,7 @@ def _at_largest(
     }
 
 
-_HEX = re.compile(r"-?(nan|inf|0x[0-9a-f](\.[0-9a-f]{1,40})?p[+-]\d{1,5})")
+_HEX = re.compile(r"-?(nan|inf|0x[0-9a-f](\.[0-9a-f]{1,400})?p[+-]\d{1,5})")
 
 
 def is_sound(witness: object) -> bool:

@@ -145,12 +145,12 @@ function toAddress() {
 const text = (key, head, show = (row) => row[key]) => ({ key, head, show });
 const number = (key, head, show = (row) => figure(row[key])) => ({ key, head, show, number: true });
 const NAMES = [
-  text("subject", "method"),
+  { ...text("subject", "method"), words: true },
   { ...text("operationName", "operation"), only: true }, { ...text("formatName", "format"), only: true },
 ];
 const COLUMNS = {
   errors: [
-    ...NAMES, text("case", "case"), text("family", "cases"),
+    ...NAMES, { ...text("case", "case"), words: true }, text("family", "cases"),
     number("max", "largest, ulp", (row) => opener(row)), number("mean", "mean, ulp"),
     number("failures", "failures", (row) => row.kinds || (row.failures ? figure(row.failures) : "0")),
     number("bound", "bound, ulp"), number("ratio", "measured / bound", (row) => ratio(row.ratio)),
@@ -196,8 +196,7 @@ function sortBy(name, column) {
 function line(name, row) {
   return make("tr", columnsOf(name).map((column, place) => {
     const cell = place ? make("td", column.show(row)) : make("th", column.show(row), { scope: "row" });
-    if (column.number) cell.className = "number";
-    if (column.key === "case") cell.className = "case";
+    cell.className = column.number ? "number" : column.words ? "words" : "";
     return cell;
   }));
 }
@@ -206,6 +205,7 @@ function showTable(name) {
   const found = sorted(name === "speed" ? compared() : chosen(name, state.every), state[name]);
   const shown = found.slice(0, limits[name]);
   find(`#${name} table`).replaceChildren(head(name), make("tbody", shown.map((row) => line(name, row))));
+  if (!found.length) find(`#${name} tbody`).append(make("tr", make("td", "Nothing matches.", { colspan: columnsOf(name).length })));
   find(`#${name} .count`).textContent =
     `${grouped(shown.length)} of ${grouped(found.length)} chosen, ${grouped(rows(name).length)} in this run`;
   find(`#${name} .more`).hidden = shown.length === found.length;
