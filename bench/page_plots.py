@@ -100,7 +100,7 @@ def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, int, str, str]]:
         for index, run in enumerate(runs):
             for operation in OPERATIONS:
                 for format_name in FORMATS:
-                    if _fills(run, of_kind(kind).needs, operation, format_name):
+                    if _fills(of_kind(kind), run, operation, format_name):
                         yield kind, index, operation, format_name
 
 
@@ -118,10 +118,12 @@ def _cut(run: Run, operation: str, format_name: str) -> Run:
     return replace(run, accuracy=accuracy, throughput=throughput)
 
 
-def _fills(run: Run, column: str, operation: str, format_name: str) -> bool:
+def _fills(kind: plots.Panels, run: Run, operation: str, format_name: str) -> bool:
     cell = _cut(run, operation, format_name)
-    table = cell.throughput if column in cell.throughput else cell.accuracy
-    return any(map(bool, table[column].dropna()))
+    table = cell.throughput if kind.needs in cell.throughput else cell.accuracy
+    if kind.family:
+        table = table[table["family"] == kind.family]
+    return any(map(bool, table[kind.needs].dropna()))
 
 
 def _panel(

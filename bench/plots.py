@@ -51,7 +51,7 @@ Grid: TypeAlias = dict[tuple[str, str], Axes]
 class Panels:
     """A figure with a panel for each operation and format, and what fills any part of its grid.
 
-    `needs`: the column of a run without which there is nothing to draw.
+    `needs`: the column of a run without which there is nothing to draw, in the cases of a `family`.
     """
 
     title: str
@@ -61,6 +61,7 @@ class Panels:
     fill: Callable[[Sequence[Run], Grid, Sequence[str]], None]
     height: float = 10
     operations: Sequence[str] = OPERATIONS
+    family: str = ""
     markers: bool = False
     meaning: Sequence[tuple[str, str, str | None]] = ()
 
@@ -321,6 +322,7 @@ GRIDS = {
         "share of outputs with an error above t, ordinary rows",
         "survival",
         survival,
+        family="random",
     ),
     "error-against-k": Panels(
         "Error against K",

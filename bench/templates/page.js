@@ -18,9 +18,9 @@ function make(name, content = [], attributes = {}) {
 function figure(value) {
   if (value === null) return "–";
   const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-3 && size < 1e3)) return String(Number(value.toPrecision(3)));
+  if (size === 0 || (size >= 1e-3 && size < 999.5)) return String(Number(value.toPrecision(3)));
   for (const [power, suffix] of [[3, "k"], [6, "M"], [9, "G"], [12, "T"]]) {
-    if (size >= 1e3 && size < 9.995 * 10 ** (power + 2)) {
+    if (size >= 999.5 && size < 9.995 * 10 ** (power + 2)) {
       return Number((value / 10 ** power).toPrecision(3)) + suffix;
     }
   }
