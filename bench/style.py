@@ -170,7 +170,7 @@ def rendered(drawn: Figure, description: str) -> dict[str, bytes]:
     drawn.savefig(png, format="png", dpi=100)
     drawn.set_layout_engine("none")  # the layout is found, with the widths that letters have
     svg = as_svg(drawn, {"Date": None, "Description": description})
-    return {"png": _with_palette(png, description), "svg": svg}
+    return {"png": with_palette(png, description), "svg": svg}
 
 
 def as_svg(drawn: Figure, metadata: Mapping[str, str | None]) -> bytes:
@@ -184,7 +184,7 @@ def as_svg(drawn: Figure, metadata: Mapping[str, str | None]) -> bytes:
 _LONG = re.compile(rb"(\d\.\d\d)\d+")
 
 
-def _with_palette(png: io.BytesIO, description: str) -> bytes:
+def with_palette(png: io.BytesIO, description: str) -> bytes:
     """The picture in 128 colours: a third of the size, and no colour off by what the eye sees."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
