@@ -28,6 +28,7 @@ function figure(value) {
   return `${Number(mantissa)}e${Number(exponent)}`;
 }
 
+const collator = new Intl.Collator("en", { numeric: true });
 const ratio = (value) => (value >= 0.9995 && value < 1 ? ">0.999" : figure(value));
 const grouped = (value) => value.toLocaleString("en");
 const title = (operation) => data.operations[operation][1];
@@ -88,21 +89,23 @@ function sorted(found, [key, direction]) {
   return [...found].sort((a, b) => {
     const [x, y] = [a[key], b[key]];
     if (x === null || y === null) return (x === null) - (y === null); // what is missing comes last
-    return sign * (typeof x === "number" ? x - y : x.localeCompare(y, "en", { numeric: true }));
+    return sign * (typeof x === "number" ? x - y : collator.compare(x, y));
   });
 }
 
 // --- What is shown, kept in the address ---------------------------------------------------------
 
-const present = (name) => [...new Set(data.runs.flatMap((run) => [...run.errors[name], ...run.speed[name]]))].sort((a, b) => a - b);
+const present = Object.fromEntries(["operation", "format"].map((name) => [
+  name, [...new Set(data.runs.flatMap((run) => [...run.errors[name], ...run.speed[name]]))].sort((a, b) => a - b),
+]));
 const families = [...new Set(data.cases.map((entry) => entry[1]))].sort();
 const indexOf = (list, value) => Math.max(list.indexOf(value), 0);
 
 function defaults() {
   const format = data.formats.indexOf("fp32");
-  const inUse = present("format");
+  const inUse = present.format;
   return {
-    run: data.runs.length - 1, operation: present("operation")[0] ?? 0,
+    run: data.runs.length - 1, operation: present.operation[0] ?? 0,
     format: inUse.includes(format) ? format : inUse[0] ?? 0, family: "", text: "", every: false,
     errors: ["max", "desc"], speed: ["time", "asc"], versus: indexOf(data.subjects, "stable"),
   };
@@ -150,15 +153,16 @@ const NAMES = [
 ];
 const COLUMNS = {
   errors: [
-    ...NAMES, { ...text("case", "case"), words: true }, text("family", "cases"),
+    ...NAMES, { ...text("case", "case"), words: true },
     number("max", "largest, ulp", (row) => opener(row)), number("mean", "mean, ulp"),
     number("failures", "failures", (row) => row.kinds || (row.failures ? figure(row.failures) : "0")),
     number("bound", "bound, ulp"), number("ratio", "measured / bound", (row) => ratio(row.ratio)),
+    text("family", "family"),
   ],
   speed: [
-    ...NAMES, number("columns", "K", (row) => grouped(row.columns)), number("rows", "rows", (row) => grouped(row.rows)),
-    number("time", "ns per element"), number("spread", "quartiles apart, ns"), number("rounds", "rounds", (row) => grouped(row.rounds)),
-    number("ratio", "ratio"),
+    ...NAMES, number("columns", "K", (row) => grouped(row.columns)), number("time", "ns per element"),
+    number("ratio", "ratio"), number("spread", "quartiles apart, ns"),
+    number("rounds", "rounds", (row) => grouped(row.rounds)), number("rows", "rows", (row) => grouped(row.rows)),
   ],
 };
 const columnsOf = (name) => COLUMNS[name].filter((column) => state.every || !column.only); // the others would say one thing
@@ -224,7 +228,7 @@ const named = (row) => `${row.subject}, ${row.operationName}, ${row.formatName},
 function showMap() {
   const found = chosen("errors", false);
   const subjects = [...new Set(found.map((row) => row.place))].sort((a, b) => a - b);
-  const byCase = Map.groupBy ? Map.groupBy(found, (row) => row.case) : groups(found);
+  const byCase = groups(found);
   const cells = subjects.map((place) => make("th", make("span", data.subjects[place]), { scope: "col" }));
   const body = make("tbody");
   let family;
@@ -246,7 +250,10 @@ function showMap() {
 
 function groups(found) {
   const byCase = new Map();
-  for (const row of found) byCase.set(row.case, [...(byCase.get(row.case) ?? []), row]);
+  for (const row of found) {
+    if (!byCase.has(row.case)) byCase.set(row.case, []);
+    byCase.get(row.case).push(row);
+  }
   return byCase;
 }
 
@@ -383,8 +390,8 @@ function show() {
 function change(part) {
   Object.assign(state, part);
   Object.assign(limits, { errors: BATCH, speed: BATCH });
-  toAddress();
   show();
+  toAddress();
 }
 
 function fromControls() {
@@ -404,8 +411,8 @@ function goTo(event) {
 function start() {
   document.documentElement.classList.add("running");
   fill("run", data.runs.map((run, place) => [place, run.label]));
-  fill("operation", present("operation").map((place) => [place, title(place)]));
-  fill("format", present("format").map((place) => [place, data.formats[place]]));
+  fill("operation", present.operation.map((place) => [place, title(place)]));
+  fill("format", present.format.map((place) => [place, data.formats[place]]));
   fill("family", [["", "all"], ...families.map((family) => [family, family])]);
   fill("versus", data.subjects.map((name, place) => [place, name]));
   find("#controls").addEventListener("submit", (event) => event.preventDefault());
