@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from bench import runs, tables
+from bench.__main__ import main
 from tests.bench.conftest import HOSTILE
 from tests.bench.test_page import decoded, read
+from tests.bench.test_runs import run_content
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -286,6 +288,19 @@ def test_links_lead_to_sections_and_keep_the_address(opened: Any, page_of_pair: 
     tab.get_by_role("link", name="Times").click()
     assert tab.evaluate("document.activeElement.id") == "speed-title"
     assert tab.evaluate("location.hash") == "#format=fp64"
+
+
+def test_a_run_of_nothing_makes_an_empty_page(opened: Any, tmp_path: Path) -> None:
+    content = run_content()
+    content["softmax"] |= {"records": [], "invariance": []}
+    content["benchmarks"] = []
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    path = tmp_path / "index.html"
+    assert main(["page", str(tmp_path / "run.json"), "-o", str(path)]) == 0
+    tab = opened(path)
+    for section in ("errors", "speed"):
+        assert "Nothing matches." in tab.locator(f"#{section} tbody").inner_text()
+    assert drawn(tab) == {}
 
 
 def test_hostile_texts_do_nothing(opened: Any, hostile_page: Path) -> None:
