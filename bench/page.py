@@ -37,7 +37,8 @@ def write(files: Sequence[Path], output: Path, committed: Path, track: Track) ->
     if len(content) > MAX_BYTES:
         raise runs.RunFileError(
             f"{output}: would have {len(content) / 1e6:.1f} MB with {len(shown)} runs, more than "
-            f"{MAX_BYTES / 1e6:g} MB: give fewer runs, or shorten them with `python -m bench keep --brief`"
+            f"{MAX_BYTES / 1e6:g} MB: give fewer runs, or shorten them with "
+            "`python -m bench keep --brief`"
         )
     write_whole(output, content)
     records = sum(len(run.accuracy) for run in shown)
