@@ -158,6 +158,12 @@ def _versions(options: argparse.Namespace) -> None:
     print(versions.write(options.files, options.output, ROOT / "results", _progress))
 
 
+def _page(options: argparse.Namespace) -> None:
+    from bench import page
+
+    print("wrote", page.write(options.files, options.output, ROOT / "results", _progress))
+
+
 def _keep(options: argparse.Namespace) -> None:
     content = keep.brief(options.file) if options.brief else keep.compact(options.file)
     write_whole(options.output, content)
@@ -172,6 +178,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "verdict": _verdict,
     "diff": _diff,
     "versions": _versions,
+    "page": _page,
     "keep": _keep,
 }
 

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verdict(commands)
     _add_diff(commands)
     _add_versions(commands)
+    _add_page(commands)
     _add_keep(commands)
     return top
 
@@ -214,6 +215,25 @@ def _add_versions(commands: Any) -> None:
         help="run files, or folders of them, oldest first (default: the committed ones)",
     )
     versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+
+
+def _add_page(commands: Any) -> None:
+    made = commands.add_parser(
+        "page",
+        help="write one HTML file with all tables and plots, to sort, filter and send around",
+        description="Write one self-contained HTML file: errors and times to sort and filter, "
+        "every plot by operation, format and run, and the worst inputs as Python.",
+    )
+    made.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="run files, or folders of them, oldest first (default: the committed reference run)",
+    )
+    made.add_argument(
+        "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
+    )
 
 
 def _add_keep(commands: Any) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
 from bench import version_plots
@@ -23,24 +23,54 @@ from bench.runs import shared
 from bench.style import (
     CEILING,
     ERRORS,
-    FAILURE,
     FORMAT_MARKERS,
+    HEAT,
     RUN_LINES,
     RUN_MARKERS,
     STYLE,
     colour,
+    heat_cell,
     legend,
     panels,
     rendered,
     subjects,
 )
-from bench.tables import HEADLINE_COLUMNS, TITLES, figure
+from bench.tables import HEADLINE_COLUMNS, TITLES
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.runs import Run
+
+Grid: TypeAlias = dict[tuple[str, str], Axes]
+"""Axes by operation and format."""
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A figure with a panel for each operation and format, and what fills any part of its grid.
+
+    `needs`: the column of a run without which there is nothing to draw, in the cases of a `family`.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    needs: str
+    fill: Callable[[Sequence[Run], Grid, Sequence[str]], None]
+    height: float = 10
+    operations: Sequence[str] = OPERATIONS
+    family: str = ""
+    markers: bool = False
+    meaning: Sequence[tuple[str, str, str | None]] = ()
+
+    def draw(self, runs: Sequence[Run]) -> Figure:
+        """All panels and a legend."""
+        drawn, grid = panels(self.height, self.operations, self.x_label, self.y_label)
+        self.fill(runs, grid, subjects(runs))
+        legend(drawn, runs, self.markers, self.meaning)
+        return drawn
 
 
 def source(runs: Sequence[Run]) -> str:
@@ -78,11 +108,10 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     draw: dict[str, Callable[[], Figure]] = {}
     if runs[-1].accuracy["claim_claimed"].max() > 0:  # other libraries claim nothing
         draw["errors-against-bounds"] = partial(bounds, ends)
-    draw["survival"] = partial(survival, ends)
-    draw["error-against-k"] = partial(error_against_k, ends)
-    if all(len(run.throughput) for run in runs):
-        draw["error-against-time"] = partial(headline, ends)
-        draw["time-against-k"] = partial(time_against_k, ends)
+    timed = all(len(run.throughput) for run in runs)
+    for name, of_grid in GRIDS.items():
+        if timed or of_grid.needs not in runs[-1].throughput:
+            draw[name] = partial(of_grid.draw, ends)
     if len(runs) > 1:
         draw |= version_plots.figures(runs)
     for operation in OPERATIONS:
@@ -99,10 +128,9 @@ def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
 
 
 def _lines(
-    runs: Sequence[Run], grid: dict[tuple[str, str], Axes]
+    runs: Sequence[Run], grid: Grid, names: Sequence[str]
 ) -> Iterator[tuple[Axes, int, Run, dict[str, str], dict[str, Any]]]:
     """For each panel, run and subject: the axes, the run, what to look up, and how to draw it."""
-    names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         for index, run in enumerate(runs):
             for subject in names:
@@ -114,25 +142,19 @@ def _lines(
 # --- The figures ---------------------------------------------------------------------------------
 
 
-def headline(runs: Sequence[Run]) -> Figure:
+def error_against_time(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
     """Largest ulp error against ns per element: down and to the left is better."""
-    drawn, grid = panels(
-        6.2,
-        ("softmax", "log_softmax"),
-        f"ns per element, K = {HEADLINE_COLUMNS} (median)",
-        "largest ulp error",
-    )
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
-    for ax, index, run, wanted, line in _lines(runs, grid):
+    for ax, index, run, wanted, line in _lines(runs, grid, names):
         errors, times = _cell(run.accuracy, **wanted), _cell(run.throughput, **wanted)
         time = times.loc[times["columns"] == HEADLINE_COLUMNS, "ns_per_element"].median()
         # An error beyond the axis (of a result that should be 0) is drawn on its edge.
         ordinary = min(errors.loc[errors["family"] == "random", "max_ulp"].max(), CEILING)
         anywhere = min(errors["max_ulp"].max(), CEILING)
         # Earlier subjects are larger, so that none hides another.
-        size = 11 - 6 * subjects(runs).index(wanted["subject"]) / len(subjects(runs))
+        size = 11 - 6 * names.index(wanted["subject"]) / len(names)
         style: Any = {"color": line["color"], "marker": RUN_MARKERS[index % 8]}
         ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=line["color"])
         ax.plot(time, anywhere, ls="", mfc="white", ms=size - 2, **style)
@@ -144,9 +166,6 @@ def headline(runs: Sequence[Run]) -> Figure:
         ax.margins(x=0.25, y=0.12)
         at: Any = {"ha": "right", "va": "top", "transform": ax.get_yaxis_transform()}
         ax.text(0.99, 0.5, "correctly rounded", size=7, color="#666666", **at)
-    meaning = (("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None))
-    legend(drawn, runs, markers=True, meaning=meaning)
-    return drawn
 
 
 def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:
@@ -157,23 +176,20 @@ def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:
     width = 2.8 + 0.62 * max(len(names), 1) * len(runs)
     drawn = Figure(figsize=(width, 1.9 + 0.22 * len(cases)), layout="constrained")
     axes = drawn.subplots(1, len(runs), sharey=True, squeeze=False)[0]
-    norm = LogNorm(0.25, 1e8)
     for ax, run, table in zip(axes, runs, tables, strict=True):
-        _heat_panel(ax, table, names, cases, norm)
+        _heat_panel(ax, table, names, cases)
         ax.set_title("" if len(runs) == 1 else run.label, loc="center")
     drawn.suptitle(f"Largest ulp error, {TITLES[operation]}, {format_name}", weight="bold")
-    bar = drawn.colorbar(mpl.cm.ScalarMappable(norm, ERRORS), ax=axes, shrink=0.5, pad=0.01)
+    bar = drawn.colorbar(mpl.cm.ScalarMappable(HEAT, ERRORS), ax=axes, shrink=0.5, pad=0.01)
     bar.set_label("ulp; *: results lost to 0\nred: NaN, infinity, or a special value missed")
     return drawn
 
 
-def _heat_panel(
-    ax: Axes, table: pd.DataFrame, names: list[str], cases: list[str], norm: LogNorm
-) -> None:
+def _heat_panel(ax: Axes, table: pd.DataFrame, names: list[str], cases: list[str]) -> None:
     cells = np.ones((len(cases), len(names), 3))
-    for _, row in table.iterrows():
+    for row in table.to_dict("records"):
         x, y = names.index(row["subject"]), cases.index(row["case"])
-        cells[y, x], text, ink = _heat_cell(row, norm)
+        cells[y, x], text, ink = heat_cell(row)
         ax.text(x, y, text, size=7, ha="center", va="center", color=ink, in_layout=False)
     if cells.size:
         ax.imshow(cells, aspect="auto", interpolation="none")
@@ -187,45 +203,55 @@ def _heat_panel(
         spine.set_visible(False)
 
 
-def _heat_cell(row: pd.Series[Any], norm: LogNorm) -> tuple[Any, str, str]:
-    """Colour, text and ink of one record."""
-    dark, light = "white", "#222222"
-    if row["nan_failures"] + row["infinity_failures"] + row["missed_special"] > 0:
-        text = "NaN" if row["nan_failures"] else "inf" if row["infinity_failures"] else "value"
-        return to_rgb(FAILURE), text, dark
-    if row["outcome"] == "undefined":
-        return to_rgb("#EEEEEE"), "none", light
-    if row["outcome"] != "measured":
-        return to_rgb(FAILURE), str(row["outcome"]).split()[0], dark
-    level = float(norm(min(max(row["max_ulp"], 0.25), 1e8)))
-    text = figure(row["max_ulp"]) + ("*" if row["lost_to_zero"] else "")
-    return ERRORS(level)[:3], text, dark if level > 0.45 else light
-
-
 def bounds(runs: Sequence[Run]) -> Figure:
     """Measured error against its bound, both in ulp: the theorem holds below the diagonal."""
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
     names, table = subjects(runs), runs[-1].accuracy
-    limits = (0.05, 10 * float(min(max(table["claim_bound_ulp"].max(), 1e2), 1e19)))
+    limits = _limits(table)
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
-        ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))
         ax.set_title(TITLES[operation])
-        ax.plot(limits, limits, color="#555555", lw=0.9)
-        ax.fill_between(limits, limits, limits[1], color="#F3DEDE", lw=0)
-        for format_name, marker in FORMAT_MARKERS.items():
-            for subject in names:
-                wanted = {"operation": operation, "format": format_name, "subject": subject}
-                points = _claims(_cell(table, **wanted), limits)
-                style: Any = {"marker": marker, "ms": 4.5, "mfc": "none", "mew": 0.9}
-                ax.plot(*points, ls="", color=colour(subject, names), **style)
+        _diagonal(ax, limits)
+        for format_name in FORMATS:
+            _claimed(ax, table, limits, names, operation=operation, format=format_name)
     axes["softmax"].text(
         0.2, limits[1] / 1e4, "above the bound: none may be here", size=8, color="#8A3A3A"
     )
-    drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
-    drawn.supylabel("measured error there, in ulp (0, and beyond the axes: on the edge)", size=10)
+    drawn.supxlabel(BOUNDS.x_label, size=10)
+    drawn.supylabel(BOUNDS.y_label, size=10)
     legend(drawn, runs[-1:], meaning=[(n, m, "none") for n, m in FORMAT_MARKERS.items()])
     return drawn
+
+
+def errors_against_bounds(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
+    """The same for any operations and formats, a panel each."""
+    limits = _limits(runs[-1].accuracy)
+    for (operation, format_name), ax in grid.items():
+        _diagonal(ax, limits)
+        _claimed(ax, runs[-1].accuracy, limits, names, operation=operation, format=format_name)
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    return 0.05, 10 * float(min(max(table["claim_bound_ulp"].max(), 1e2), 1e19))
+
+
+def _diagonal(ax: Axes, limits: tuple[float, float]) -> None:
+    ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))
+    ax.plot(limits, limits, color="#555555", lw=0.9)
+    ax.fill_between(limits, limits, limits[1], color="#F3DEDE", lw=0)
+
+
+def _claimed(
+    ax: Axes,
+    table: pd.DataFrame,
+    limits: tuple[float, float],
+    names: Sequence[str],
+    **wanted: str,
+) -> None:
+    for subject in names:
+        points = _claims(_cell(table, subject=subject, **wanted), limits)
+        style: Any = {"marker": FORMAT_MARKERS[wanted["format"]], "ms": 4.5, "mfc": "none"}
+        ax.plot(*points, ls="", mew=0.9, color=colour(subject, names), **style)
 
 
 def _claims(records: pd.DataFrame, limits: tuple[float, float]) -> tuple[Any, Any]:
@@ -239,15 +265,12 @@ def _claims(records: pd.DataFrame, limits: tuple[float, float]) -> tuple[Any, An
     return bound.iloc[kept], error.iloc[kept]
 
 
-def survival(runs: Sequence[Run]) -> Figure:
+def survival(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
     """Share of outputs whose error exceeds a threshold, over the ordinary cases."""
-    drawn, grid = panels(
-        10, OPERATIONS, "ulp error t", "share of outputs with an error above t, ordinary rows"
-    )
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axvline(0.5, color="#888888", lw=0.8, ls=":")
-    for ax, _, run, wanted, line in _lines(runs, grid):
+    for ax, _, run, wanted, line in _lines(runs, grid, names):
         table = _cell(run.accuracy, family="random", **wanted)
         counts = np.zeros(len(SURVIVAL_THRESHOLDS))
         for row in table["survival"]:
@@ -255,18 +278,13 @@ def survival(runs: Sequence[Run]) -> Figure:
                 counts[: len(row)] += row
         share = np.where(counts > 0, counts / max(table["elements"].sum(), 1), np.nan)
         ax.plot(SURVIVAL_THRESHOLDS, share, **line)
-    legend(drawn, runs)
-    return drawn
 
 
-def error_against_k(runs: Sequence[Run]) -> Figure:
+def error_against_k(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
     """Largest ulp error of eight neighbouring lengths K; a gap where a row failed."""
-    drawn, grid = panels(
-        10, OPERATIONS, "K: each point covers eight lengths of a row", "largest ulp error"
-    )
     for ax in grid.values():
         ax.set(yscale="log")
-    for ax, _, run, wanted, line in _lines(runs, grid):
+    for ax, _, run, wanted, line in _lines(runs, grid, names):
         rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
         points = sorted(
             (width, math.nan if error is None else min(error, CEILING))
@@ -279,17 +297,56 @@ def error_against_k(runs: Sequence[Run]) -> Figure:
     for ax in grid.values():
         # What should be 0 and is not (K = 1) leaves the panel at the top.
         ax.set_ylim(bottom=0.05, top=min(ax.get_ylim()[1], 1e4))
-    legend(drawn, runs)
-    return drawn
 
 
-def time_against_k(runs: Sequence[Run]) -> Figure:
+def time_against_k(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
     """Median ns per element by K."""
-    drawn, grid = panels(10, OPERATIONS, "K", "ns per element (median, batch of 2 MiB)")
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
-    for ax, _, run, wanted, line in _lines(runs, grid):
+    for ax, _, run, wanted, line in _lines(runs, grid, names):
         table = _cell(run.throughput, **wanted).sort_values("columns")
         ax.plot(table["columns"], table["ns_per_element"], marker="o", ms=3.5, **line)
-    legend(drawn, runs)
-    return drawn
+
+
+BOUNDS = Panels(
+    "Errors against bounds",
+    "bound, in ulp, at the output that comes closest to it",
+    "measured error there, in ulp (0, and beyond the axes: on the edge)",
+    "claim_claimed",
+    errors_against_bounds,
+)
+GRIDS = {
+    "survival": Panels(
+        "How many outputs err",
+        "ulp error t",
+        "share of outputs with an error above t, ordinary rows",
+        "survival",
+        survival,
+        family="random",
+    ),
+    "error-against-k": Panels(
+        "Error against K",
+        "K: each point covers eight lengths of a row",
+        "largest ulp error",
+        "max_ulp_by_width",
+        error_against_k,
+    ),
+    "error-against-time": Panels(
+        "Error against time",
+        f"ns per element, K = {HEADLINE_COLUMNS} (median)",
+        "largest ulp error",
+        "ns_per_element",
+        error_against_time,
+        height=6.2,
+        operations=("softmax", "log_softmax"),
+        markers=True,
+        meaning=(("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None)),
+    ),
+    "time-against-k": Panels(
+        "Time against K",
+        "K",
+        "ns per element (median, batch of 2 MiB)",
+        "ns_per_element",
+        time_against_k,
+    ),
+}

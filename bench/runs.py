@@ -273,7 +273,9 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
     _refuse_twins(path, table, ["subject", "operation", "case", "format"])
     figures = [*_COUNTS, *_FIGURES]
     table[figures] = table[figures].astype("float64")
-    table["failures"] = table[list(_COUNTS[1:])].sum(axis=1)
+    failures, measured = list(_COUNTS[1:]), table["outcome"] == "measured"
+    table.loc[measured, failures] = table.loc[measured, failures].fillna(0)  # a brief run drops 0
+    table["failures"] = table[failures].sum(axis=1)
     return table
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.tables import TITLES
+from bench.tables import TITLES, figure
 from numerics import FORMATS, METHODS
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ CEILING = 1e17
 """Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
+HEAT = LogNorm(0.25, 1e8)
+"""From the largest ulp error to ERRORS."""
 RUN_MARKERS = "osD^vP*X"
 RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
 FORMAT_MARKERS = {"fp16": "^", "fp32": "o", "fp64": "s"}
@@ -84,6 +87,40 @@ def colour(subject: str, names: Sequence[str]) -> str:
     return PALETTE[list(names).index(subject) % len(PALETTE)]
 
 
+def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
+    """Colour, text and ink of one record in a map of largest ulp errors.
+
+    The text is the error, with * where results were lost to 0, or the word for what came instead.
+    """
+    dark, light = "#FFFFFF", "#000000"
+    if record["nan_failures"] + record["infinity_failures"] + record["missed_special"] > 0:
+        word = (
+            "NaN" if record["nan_failures"] else "inf" if record["infinity_failures"] else "value"
+        )
+        return to_rgb(FAILURE), word, dark
+    if record["outcome"] not in ("measured", "undefined"):
+        return to_rgb(FAILURE), " ".join(str(record["outcome"]).split()[:1]), dark
+    if record["outcome"] == "undefined" or math.isnan(record["max_ulp"]):
+        return to_rgb("#EEEEEE"), "none", light
+    level = _level(record["max_ulp"])
+    text = figure(record["max_ulp"]) + ("*" if record["lost_to_zero"] else "")
+    return ERRORS(level)[:3], text, dark if level > 0.605 else light  # contrast 4.5
+
+
+@cache
+def _level(max_ulp: float) -> float:
+    return float(HEAT(min(max(max_ulp, 0.25), 1e8)))
+
+
+def short(name: str) -> str:
+    """A name as there is room for in a figure.
+
+    >>> short("a_package.with_a_long_name:softmax")
+    'a_package.with_a_long_name:…'
+    """
+    return name if len(name) <= 28 else f"{name[:27]}…"
+
+
 def legend(
     drawn: Figure,
     runs: Sequence[Run],
@@ -93,7 +130,7 @@ def legend(
 ) -> None:
     """Subjects by colour, runs by line or marker, and what markers mean, above the panels."""
     names = names or subjects(runs)
-    handles = [Line2D([], [], color=colour(s, names), lw=3, label=s) for s in names]
+    handles = [Line2D([], [], color=colour(s, names), lw=3, label=short(s)) for s in names]
     if len(runs) > 1:
         handles += [
             Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=f"run: {run.label}")
@@ -129,16 +166,25 @@ def rendered(drawn: Figure, description: str) -> dict[str, bytes]:
     """A figure as png and svg, the same bytes every time, with the description in its metadata."""
     for ax in drawn.axes:  # minor ticks of log axes are half of an SVG, and nobody reads them
         ax.minorticks_off()
-    png, svg = io.BytesIO(), io.BytesIO()
+    png = io.BytesIO()
     drawn.savefig(png, format="png", dpi=100)
     drawn.set_layout_engine("none")  # the layout is found, with the widths that letters have
-    drawn.savefig(svg, format="svg", metadata={"Date": None, "Description": description})
+    svg = as_svg(drawn, {"Date": None, "Description": description})
+    return {"png": with_palette(png, description), "svg": svg}
+
+
+def as_svg(drawn: Figure, metadata: Mapping[str, str | None]) -> bytes:
+    """A figure as SVG, the same bytes every time, if the metadata say no date."""
+    svg = io.BytesIO()
+    drawn.savefig(svg, format="svg", metadata=metadata)
     # A hundredth of a point is finer than any screen; more digits are half of the file.
-    short = re.sub(rb"(\d\.\d\d)\d+", rb"\1", svg.getvalue())
-    return {"png": _with_palette(png, description), "svg": short}
+    return re.sub(rb"<[^>]*>", lambda tag: _LONG.sub(rb"\1", tag[0]), svg.getvalue())
 
 
-def _with_palette(png: io.BytesIO, description: str) -> bytes:
+_LONG = re.compile(rb"(\d\.\d\d)\d+")
+
+
+def with_palette(png: io.BytesIO, description: str) -> bytes:
     """The picture in 128 colours: a third of the size, and no colour off by what the eye sees."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo

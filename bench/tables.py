@@ -47,15 +47,15 @@ def ratio(value: float) -> str:
 def figure(value: float) -> str:
     """Three significant digits, with k, M, G, T beyond a thousand; - for what was not measured.
 
-    >>> [figure(x) for x in (0.5, 15_600_000.0, 123.4, 0.0, 2e30)]
-    ['0.5', '15.6M', '123', '0', '2e30']
+    >>> [figure(x) for x in (0.5, 15_600_000.0, 123.4, 999.9, 0.0, 2e30)]
+    ['0.5', '15.6M', '123', '1k', '0', '2e30']
     """
     if value is None or math.isnan(value):
         return "-"
-    if value == 0 or 1e-3 <= abs(value) < 1e3:
+    if value == 0 or 1e-3 <= abs(value) < 999.5:
         return f"{value:.3g}"
     for power, suffix in ((3, "k"), (6, "M"), (9, "G"), (12, "T")):
-        if 1e3 <= abs(value) < 9.995 * 10 ** (power + 2):
+        if 999.5 <= abs(value) < 9.995 * 10 ** (power + 2):
             return f"{value / 10**power:.3g}{suffix}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
@@ -157,6 +157,11 @@ def provenance(run: Run) -> str:
 
 def headline(run: Run) -> str:
     """One row for each subject and format: largest ulp errors, failures, bound, time."""
+    return markdown(*headline_rows(run), text=2)
+
+
+def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the headline, as text."""
     accuracy = run.accuracy
     rows = []
     for subject in accuracy["subject"].unique():
@@ -175,7 +180,7 @@ def headline(run: Run) -> str:
             )
     headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
     headers += ["measured / bound", f"ns per element, softmax, K = {HEADLINE_COLUMNS}"]
-    return markdown(headers, rows, text=2)
+    return headers, rows
 
 
 def _worst(cell: pd.DataFrame, operation: str) -> str:

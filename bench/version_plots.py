@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 from bench import versions
 from bench.diff import MIN_EFFECT
 from bench.runs import shared
-from bench.style import CEILING, colour, legend, panels, subjects
+from bench.style import CEILING, colour, legend, panels, short, subjects
 from bench.tables import figure
 from numerics import FORMATS, OPERATIONS
 
@@ -41,7 +41,8 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    return [run.label.removeprefix("NumPy ").replace(" without ", "\nno ") for run in runs]
+    labels = [run.label.removeprefix("NumPy ") for run in runs]
+    return ["\nno ".join(map(short, label.split(" without "))) for label in labels]
 
 
 def _version_axis(ax: Axes, runs: Sequence[Run]) -> None:
@@ -134,12 +135,12 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
     axes = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     largest = max((1 - float(shares.min()) for shares in found.values()), default=0.0)
     norm = Normalize(1e-9, max(largest, 0.1))
-    colours = DIFFERING.with_extremes(under=SAME, bad="white")
+    colours = DIFFERING.with_extremes(under=SAME, bad=(1, 1, 1, 0))
     for ax in axes.flat[len(found) :]:
         ax.set_visible(False)
     for ax, (subject, shares) in zip(axes.flat, found.items(), strict=False):
         _matrix(ax, 1 - shares, colours, norm)
-        ax.set_title(subject)
+        ax.set_title(short(subject))
         _version_axis(ax, runs)
         ax.tick_params(labelbottom=True, length=0)
         ax.set_yticks(range(len(runs)), _names(runs), size=8)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from bench import metrics
 from bench.cases import Batch
 from bench.metrics import Errors
 from bench.reference import Exact
+from numerics import METHODS
 from numerics.formats import FORMATS, FloatArray
 
 SHORT_ROW = 16
@@ -66,13 +69,34 @@ def _at_largest(
     }
 
 
+_HEX = re.compile(r"-?(nan|inf|0x[0-9a-f](\.[0-9a-f]{1,400})?p[+-]\d{1,5})")
+
+
+def is_sound(witness: object) -> bool:
+    """Whether a witness from a file is one: counts and hexadecimal numbers, and nothing else.
+
+    >>> is_sound({"x": ["__import__('os')"]})
+    False
+    """
+    if not isinstance(witness, dict):
+        return False
+    column, x = witness.get("column"), witness.get("x")
+    counts = [*map(witness.get, ("batch", "row", "width", "label")), column or 0]
+    numbers = [*map(witness.get, ("got", "exact")), *(x if isinstance(x, list) else [])]
+    return (
+        (x is None or (isinstance(x, list) and 0 < len(x) <= SHORT_ROW))
+        and all(type(count) is int and 0 <= count < 2**53 for count in counts)
+        and all(isinstance(text, str) and _HEX.fullmatch(text) for text in numbers)
+    )
+
+
 def short_hex(text: str) -> str:
     """What `float.hex` gives, without trailing zeros.
 
-    >>> [short_hex(x.hex()) for x in (1.0, -42.5, 0.0, float("inf"))]
-    ['0x1p+0', '-0x1.54p+5', '0x0p+0', 'inf']
+    >>> [short_hex(x.hex()) for x in (1.0, -42.5, 0.0, 0.1, float("inf"))]
+    ['0x1p+0', '-0x1.54p+5', '0x0p+0', '0x1.999999999999ap-4', 'inf']
     """
-    return re.sub(r"\.?0+p", "p", text)
+    return re.sub(r"(?:\.0*|(\.[0-9a-f]*[1-9a-f])0+)p", r"\1p", text)
 
 
 def as_python(witness: Mapping[str, Any], case: str, format_name: str) -> str:
@@ -89,5 +113,66 @@ def as_python(witness: Mapping[str, Any], case: str, format_name: str) -> str:
         row, dtype = " ".join(map(short_hex, witness["x"])), FORMATS[format_name].dtype.name
         return f'x = np.array([[float.fromhex(h) for h in "{row}".split()]], "{dtype}")'
     batch, row = witness["batch"], witness["row"]
-    batches = f'bench.cases.named("{case}").batches(numerics.FORMATS["{format_name}"])'
+    name = json.dumps(case, ensure_ascii=False)  # quotes that end where they have to
+    batches = f'bench.cases.named({name}).batches(numerics.FORMATS["{format_name}"])'
     return f"x = {batches}[{batch}].x[{row}:{row + 1}]"
+
+
+@dataclass(frozen=True)
+class Script:
+    """What runs, and shows one output again, in parts that many witnesses share."""
+
+    imports: str
+    row: str
+    call: str
+    got: str
+    exact: str
+
+    def text(self) -> str:
+        """The lines, what was found in comments.
+
+        >>> of_row = {"x": ["0x0p+0"], "column": 0, "label": 0, "got": "0x1p+0", "exact": "0x1p+0"}
+        >>> print(script(of_row, "stable", "softmax", "any", "fp32").text())
+        import numpy as np
+        import numerics
+        x = np.array([[float.fromhex(h) for h in "0x0p+0".split()]], "float32")
+        got = numerics.METHODS["stable"].softmax(x)[0, 0]
+        print(float(got).hex())
+        # got      0x1p+0
+        # expected 0x1p+0
+        """
+        found = f"# got      {self.got}\n# expected {self.exact}"
+        return "\n".join([self.imports, self.row, self.call, PRINTED, found])
+
+
+PRINTED = "print(float(got).hex())"
+
+
+def script(
+    witness: Mapping[str, Any], subject: str, operation: str, case: str, format_name: str
+) -> Script:
+    """A witness as Python that calls one of our methods, or a peer, on its row.
+
+    Any other subject is left for the reader to fill in: its name does not say where it is.
+    """
+    from bench.peers import PEERS
+
+    imports = ["import numpy as np", "import numerics"]
+    row = as_python(witness, case, format_name)
+    if witness["x"] is None:
+        imports.append("import bench.cases  # in a checkout")
+    labels = operation == "cross_entropy"
+    if labels:
+        row += f"\ny = np.array([{witness['label']}])"
+    function = "f"
+    if subject in METHODS:
+        function = f'numerics.METHODS["{subject}"].{operation}'
+    elif subject in PEERS:
+        imports.append("import bench.peers  # in a checkout")
+        function = f'bench.peers.load("{subject}").subject().functions["{operation}"]'
+    else:
+        row += f"\nf = ...  # {operation} of {subject}"
+    at = "0" if witness["column"] is None else f"0, {witness['column']}"
+    call = f"got = {function}({'x, y' if labels else 'x'})[{at}]"
+    got, exact = short_hex(witness["got"]), witness["exact"]
+    return Script("\n".join(imports), row, call, got, exact)
