@@ -291,7 +291,7 @@ def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def log_softmax(x: FloatArray) -> Iterator[Answer]:
-    """(x_i - m) - l, and -l for the largest."""
+    """(x_i - m) - l; and -l for the largest, once more where it may be subnormal or 0."""
     parts = _blocks(x)
     logs, errors = _log_of_sums(parts)
     negative = _negative_halves if x.dtype == FP16.dtype else _negative
@@ -299,8 +299,11 @@ def log_softmax(x: FloatArray) -> Iterator[Answer]:
         for columns in block.columns():
             rounded, undecided = negative(block, columns, logs[rows], errors[rows])
             yield (rows, columns), block.back(rounded), block.back(undecided)
-    at = np.concatenate([block.largest_at for _, block in parts])
-    yield (np.arange(len(x)), at), *nearest_number(0.0 - logs, errors, format_of(x.dtype))
+    format = format_of(x.dtype)
+    small = np.flatnonzero(logs < 4 * format.smallest_normal)
+    if small.size:
+        at = np.concatenate([block.largest_at for _, block in parts])[small]
+        yield (small, at), *nearest_number(0.0 - logs[small], errors[small], format)
 
 
 def _negative(block: Block, columns: slice, log: FloatArray, error: FloatArray) -> Rounded:
