@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import re
@@ -52,6 +53,7 @@ class Elements(HTMLParser):
         self.words.append(data)
 
 
+@functools.cache
 def read(path: Path) -> Elements:
     return Elements(path.read_text(encoding="utf-8"))
 
@@ -82,11 +84,12 @@ def test_a_page_loads_nothing(name: str, request: pytest.FixtureRequest) -> None
 def test_no_two_elements_share_a_name(name: str, request: pytest.FixtureRequest) -> None:
     elements = read(request.getfixturevalue(name))
     names = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
-    assert len(names) == len(set(names))
+    known = set(names)
+    assert len(names) == len(known)
     for _, attributes in elements.found:
         for value in attributes.values():
             for target in re.findall(r"^#(p\w+-\d+)|url\(#(.+?)\)", value or ""):
-                assert "".join(target) in names
+                assert "".join(target) in known
 
 
 def test_a_page_holds_every_record_and_every_plot(reference_page: Path) -> None:
