@@ -11,6 +11,8 @@ from bench import runs
 from bench.runs import Run
 
 SUFFIXES = (".json", ".json.gz", ".json.xz")
+PLAIN = re.compile(r"[\w.+-]{1,30}", re.ASCII)
+"""Names of files that can be shown anywhere."""
 
 
 def load_all(paths: Sequence[Path]) -> list[Run]:
@@ -43,11 +45,22 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def told_apart(shown: Sequence[Run]) -> list[Run]:
-    """Runs of one label get a number."""
+    """Runs of one label get the names of their files, or numbers where these say nothing."""
     labels = [run.label for run in shown]
     return [
-        replace(run, label=f"{run.label} ({labels[: i + 1].count(run.label)})")
+        replace(run, label=f"{run.label} ({_apart(run, shown[: i + 1], shown)})")
         if labels.count(run.label) > 1
         else run
         for i, run in enumerate(shown)
     ]
+
+
+def _apart(run: Run, so_far: Sequence[Run], shown: Sequence[Run]) -> str | int:
+    names = [_stem(other) for other in shown if other.label == run.label]
+    if len(set(names)) == len(names) and all(map(PLAIN.fullmatch, names)):
+        return _stem(run)
+    return sum(other.label == run.label for other in so_far)
+
+
+def _stem(run: Run) -> str:
+    return Path(run.path).name.partition(".json")[0]

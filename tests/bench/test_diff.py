@@ -241,6 +241,14 @@ def test_every_format_has_the_change(
     assert len(found["accuracy"]) == len(rows) - 2
 
 
+@pytest.mark.parametrize(("name", "shown"), [("other.json", "other"), ("$x$ y.json", "2")])
+def test_runs_of_one_label_are_told_apart(
+    name: str, shown: str, before: Path, after: Content, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run_diff(capsys, before, written(before.with_name(name), after))
+    assert f"({shown}) (after)" in out
+
+
 def test_three_runs_are_each_compared_with_the_first(
     before: Path, after: Content, capsys: pytest.CaptureFixture[str]
 ) -> None:
