@@ -48,12 +48,15 @@ TO_INTEGER = 1.5 * 2.0**52
 TO_GRID = 1.5 * 2.0**12
 TO_HEAD = 1.5 * 2.0**26
 CUBIC = 1 / 6 + 0.8284 / 120 * (math.log(2) / STEPS / 2) ** 2
-"""Coefficient of r^3 that makes up for r^5 / 120 as well as it can for |r| <= ln 2 / (2 STEPS)."""
+"""Coefficient of r^3 that makes up for most of r^5 / 120, for |r| <= ln 2 / (2 STEPS)."""
 
 
 @dataclass(frozen=True)
 class Exponentials:
-    """exp(x_i) times what is the same for a row, head + tail; |tail| <= 2^-26 head of 27 bits."""
+    """exp(x_i) times what is the same for a row: head + tail, |tail| <= 1.13 2^-26 head.
+
+    A head has 27 bits.
+    """
 
     head: FloatArray
     tail: FloatArray
