@@ -42,7 +42,8 @@ def write(files: Sequence[Path], output: Path, committed: Path, track: Track) ->
         )
     write_whole(output, content)
     records = sum(len(run.accuracy) for run in shown)
-    return f"{output}: {len(shown)} runs, {records:,} records, {len(content) / 1e6:.1f} MB"
+    count = f"{len(shown)} run{'s' * (len(shown) != 1)}"
+    return f"{output}: {count}, {records:,} records, {len(content) / 1e6:.1f} MB"
 
 
 def made(shown: Sequence[Run], track: Track) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SIZE = (5.4, 3.3)
 """Of a panel, in inches: as wide as a phone at the size of its letters."""
-MARGINS = {"left": 0.2, "right": 0.985, "top": 0.97, "bottom": 0.17}
+MARGINS = {"left": 0.2, "right": 0.96, "top": 0.97, "bottom": 0.17}
 DARK = "#171B20"
 """Behind the plots of a dark page."""
 KINDS = {

@@ -27,6 +27,7 @@ from bench.accuracy import Record
 from bench.cases import SEED
 from bench.invariance import Invariance
 from bench.metrics import SURVIVAL_THRESHOLDS
+from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +251,7 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
     for index, record in enumerate(records):
         if not isinstance(record, dict):
             raise RunFileError(f"{path}: record {index} is not an object")
-        wrong = [name for name in _TEXT if not _is_text(record.get(name))]
+        wrong = [name for name in _TEXT if not _is_text(record.get(name))] + _unknown(record)
         wrong += [name for name in (*_COUNTS, *_FIGURES) if not _is_figure(record.get(name))]
         survival, widths = record.get("survival", []), record.get("max_ulp_by_width", [])
         if (
@@ -277,6 +278,12 @@ def _accuracy_table(path: Path, records: list[Any]) -> pd.DataFrame:
     table.loc[measured, failures] = table.loc[measured, failures].fillna(0)  # a brief run drops 0
     table["failures"] = table[failures].sum(axis=1)
     return table
+
+
+def _unknown(cell: dict[str, Any]) -> list[str]:
+    """Which of operation and format there is not."""
+    known = {"operation": OPERATIONS, "format": FORMATS}
+    return [name for name, names in known.items() if str(cell.get(name)) not in names]
 
 
 def _is_figure(value: object) -> bool:
@@ -312,7 +319,8 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
         row = {name: info.get(name) for name in ("subject", "operation", "format", "rows")}
         row |= {name: info.get(name) for name in ("columns", *_TIMES)}
         row["rounds"] = stats.get("rounds")
-        wrong = [name for name in ("subject", "operation", "format") if not _is_text(row[name])]
+        wrong = ["subject"] * (not _is_text(row["subject"])) + _unknown(row)
+        wrong += [name for name in ("median", "min") if not _is_figure(stats.get(name))]
         wrong += [n for n in ("rows", "columns", "rounds") if not _is_count(row[n], least=1)]
         wrong += [name for name in _TIMES if row[name] is None or not _is_figure(row[name])]
         if wrong or row["ns_per_element"] == 0:
@@ -321,8 +329,7 @@ def _throughput_table(path: Path, benchmarks: list[Any]) -> pd.DataFrame:
         raw = stats.get("data", [])
         if not isinstance(raw, list) or not all(_is_figure(t) and t for t in raw):
             raise RunFileError(f"{path}: benchmark {index} has no valid `data`")
-        fastest = stats.get("min")
-        fastest = fastest if _is_figure(fastest) and fastest else min(raw, default=None)
+        fastest = stats.get("min") or min(raw, default=None)
         rows.append({**row, "raw_seconds": raw, "fastest_seconds": fastest})
     names = ["subject", "operation", "format", "rows", "columns"]
     raw_columns = ["raw_seconds", "fastest_seconds"]

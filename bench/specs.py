@@ -61,7 +61,8 @@ log_sum_exp, cross_entropy; say which it is: mypkg.ops:logsumexp=softmax
     function, equals, operation = rest.partition("=")
     if not module or not function:
         raise SpecError(
-            f"{text!r}: expected one of {', '.join((*peers.PEERS, *SUBJECTS))}, or MODULE:FUNCTION"
+            f"{text!r}: expected one of {', '.join((*peers.PEERS, *SUBJECTS))}, MODULE:FUNCTION "
+            "or FILE.py:FUNCTION"
         )
     operation = operation if equals else function.rpartition(".")[2]
     if operation not in OPERATIONS:

@@ -106,6 +106,9 @@ HOSTILE: dict[str, Any] = {
     "benchmarks no list": b'{"benchmarks": 3, "softmax": {}}',
 }
 WRONG: dict[str, tuple[Any, ...]] = {
+    "unknown format": ("softmax", "records", 0, "format", "fp99"),
+    "unknown operation": ("benchmarks", 0, "extra_info", "operation", "argmax"),
+    "negative median": ("benchmarks", 0, "stats", "median", -1),
     "schema": ("softmax", "schema", 99),
     "records": ("softmax", "records", {}),
     "a record": ("softmax", "records", 0, 7),
