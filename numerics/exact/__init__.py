@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from numerics import rows
 from numerics.exact.rounding import magnitudes
-from numerics.exact.stages import evaluate, stages_of
+from numerics.exact.stages import BATCH, evaluate, stages_of
 from numerics.formats import FloatArray, format_of
 from numerics.method import OPERATIONS
 from numerics.rows import POLICIES, Axis, Labels, special_rows
@@ -131,7 +131,7 @@ def _evaluate(
             x = x.copy()
             for at, _ in special:
                 x[at] = 0
-        labels = np.zeros(len(x), np.intp) if labels is None else labels
+        labels = np.broadcast_to(np.intp(0), len(x)) if labels is None else labels
         out = evaluate(operation, x, labels, stages_of(format_of(x.dtype)), counts)
         for at, value in special:
             if not math.isfinite(value):
@@ -141,7 +141,9 @@ def _evaluate(
 
 def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
     # NumPy has no quick min and max of fp16.
-    if x.size == 0 or magnitudes(x).max() < magnitudes(np.array(np.inf, x.dtype)):
+    infinity, flat = magnitudes(np.array(np.inf, x.dtype)), x.reshape(-1)
+    parts = (flat[start : start + BATCH] for start in range(0, flat.size, BATCH))
+    if all(magnitudes(part).max() < infinity for part in parts):
         return []
     return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
 
