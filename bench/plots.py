@@ -164,8 +164,9 @@ def error_against_time(runs: Sequence[Run], grid: Grid, names: Sequence[str]) ->
             ax.plot(time, 0.97, marker="x", mew=2, color=line["color"], transform=top)
     for ax in grid.values():
         ax.margins(x=0.25, y=0.12)
-        at: Any = {"ha": "right", "va": "top", "transform": ax.get_yaxis_transform()}
-        ax.text(0.99, 0.5, "correctly rounded", size=7, color="#666666", **at)
+        place: Any = {"xy": (0.99, 0.5), "xycoords": ax.get_yaxis_transform()}
+        below: Any = {"xytext": (0, -6), "textcoords": "offset points"}  # clear of any marker
+        ax.annotate("correctly rounded", **place, **below, ha="right", va="top", size=7)
 
 
 def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from numerics import FORMATS, OPERATIONS, Method
+from numerics import FORMATS, METHODS, OPERATIONS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,8 +244,6 @@ def exhaustive(run: Run) -> str:
 
 def misrounded_of(run: Run) -> str:
     """`misrounded`, for `exact` and the other libraries in a run."""
-    from numerics import METHODS
-
     kept = run.accuracy[~run.accuracy["subject"].isin(METHODS.keys() - {"exact"})]
     keys = ["subject", "operation", "format"]
     summed = kept.groupby(keys, sort=False)[["misrounded", "elements"]].sum()
@@ -289,8 +287,6 @@ def invariances(run: Run) -> str:
 
 def methods(run: Run) -> str:
     """Name, idea and source of every method, and its time next to that of `stable`."""
-    from numerics import METHODS
-
     times: Any = run.throughput[
         (run.throughput["operation"] == "softmax") & (run.throughput["columns"] == HEADLINE_COLUMNS)
     ].pivot_table(index="subject", columns="format", values="ns_per_element")

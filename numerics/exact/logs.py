@@ -26,8 +26,6 @@ from numerics.rows import Labels, at_label
 
 VANISHING = 770.0
 """exp of a gap below minus this is beneath half the smallest number, 2^24 times over."""
-
-
 NEAR, NEAR_ERROR = 2.0**10, 2.0**-91
 """Logits up to this magnitude are added in pairs, which errs by no more than this."""
 
