@@ -164,7 +164,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: kernels.row_sums(x),
+        "sum of a row: `fast`": lambda: kernels.row_sums(x, x.dtype),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(

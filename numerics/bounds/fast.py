@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.bounds.precise import widen
-from numerics.bounds.steps import final_rounding, log_of, relative, underflow
+from numerics.bounds.steps import final_rounding, relative, underflow
 from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
 from numerics.fast.kernels import CHUNK, FEW, RANGES, SHORT, piece_of
 from numerics.formats import FP16, Format
@@ -32,9 +32,9 @@ def _einsum_depth(n: int) -> int:
     return n // 4 + 6
 
 
-def _softmax_depth(length: int, format: Format) -> int:
+def _softmax_depth(length: int, of: Format) -> int:
     """Roundings of `kernels.row_sums`: what is added in fp64, or as `_sum_of_sums`, is one more."""
-    piece = piece_of(length, format.dtype.itemsize)
+    piece = piece_of(length, of.dtype)
     if length <= FEW:
         return length - 1
     return _einsum_depth(length) if length <= 2 * piece else _einsum_depth(piece) + 1
@@ -68,16 +68,17 @@ def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
     return np.asarray(normal & (rows.log_sum_exp < high) & ~rows.special, dtype=np.bool_)
 
 
-def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_]) -> Array:
+def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) -> Array:
     """exp twice, those of the sum, reciprocal and product; `kept` rows pay no shift.
 
+    `rows` in the working format of logits in format `of`.
     A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much.
     """
     exp = ELEMENTARY[rows.format.name].exp
     length = rows.x.shape[1]
     shift = np.where(kept, 0.0, rows.gap + rows.mean(rows.gap) + underflow(rows, exp))
     lost = 2 * exp * length * rows.format.smallest_normal
-    roundings = 2 * exp + _softmax_depth(length, rows.format) + lost + 2 + shift
+    roundings = 2 * exp + _softmax_depth(length, of) + lost + 2 + shift
     return relative(rows.softmax, roundings, rows.format) + 2 * (exp + 1) * (
         rows.format.smallest_normal
     )
@@ -90,8 +91,8 @@ def fast_softmax(rows: RowFacts) -> Array:
     errs by u.
     """
     if rows.format == FP16:
-        return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows)), rows)
-    return _softmax_theorem(rows, unshifted(rows))
+        return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows), FP16), rows)
+    return _softmax_theorem(rows, unshifted(rows), rows.format)
 
 
 def fast_softmax_promise(rows: RowFacts) -> Array:
@@ -116,20 +117,14 @@ def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
 
 
 def _log_sum(rows: RowFacts) -> Array:
-    """Error of log1p(r) from r below s = 2, of log s from there on; of either one near 2."""
+    """Error of log1p(r): of r, whose terms err by their gaps, exp and additions, and of log1p."""
     elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
     depth = _log_depth(rows.x.shape[1])
-    exponentials = rows.gap + np.where(rows.gap > 0, elementary.exp, 0.0)
     lost = underflow(rows, elementary.exp)
-    total = rows.mean(exponentials) + lost + depth
-    from_log = log_of(rows, total, elementary.log)
-    terms = relative(rows.other_exp, exponentials + depth, rows.format)
+    terms = relative(rows.other_exp, rows.gap + elementary.exp + depth, rows.format)
     error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)
     argument = error / np.maximum(1 - u * error, u)
-    from_log1p = argument + elementary.log1p * (rows.log_sum + u * argument)
-    either = np.maximum(from_log, from_log1p)
-    result = np.where(rows.others < 1 - EDGE, from_log1p, either)
-    return np.asarray(np.where(rows.others > 1 + EDGE, from_log, result), dtype=np.float64)
+    return np.asarray(argument + elementary.log1p * (rows.log_sum + u * argument), dtype=np.float64)
 
 
 def fast_log_sum_exp(rows: RowFacts) -> Array:

@@ -21,6 +21,7 @@ SIGN_AND_MAGNITUDE = np.int32(-0x70002000)  # 0x8fffe000
 MAGNITUDE = np.int16(0x7FFF)
 SIGN = np.int16(-0x8000)
 INFINITY = 0x7C00
+MINUS_INFINITY = 0xFC00
 OVERFLOW = np.float32(2.0**16)
 
 
@@ -32,9 +33,8 @@ def widen(x: FloatArray, out: FloatArray) -> FloatArray:
     # The sign was extended over three bits that belong to the exponent.
     np.bitwise_and(wide, SIGN_AND_MAGNITUDE, out=wide)
     np.multiply(out, BIAS, out=out)
-    magnitude = np.bitwise_and(bits, MAGNITUDE)
-    if magnitude.max() >= INFINITY:
-        special = magnitude >= INFINITY
+    if bits.max() >= INFINITY or bits.view(np.uint16).max() >= MINUS_INFINITY:
+        special = np.bitwise_and(bits, MAGNITUDE) >= INFINITY
         out[special] = x[special]
     return out
 

@@ -14,7 +14,7 @@ import functools
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,8 @@ CHUNK = 2**16
 """Columns worked on at a time where a row is longer than `room`."""
 FEW = 8
 """Rows up to this length are added up column by column."""
-FEW_TO_COMPARE = 40
-"""Rows up to this length are compared column by column: maxima have no np.einsum."""
+FEW_BYTES = 256
+"""Rows shorter than this are compared column by column, from here on argmax is faster."""
 SHORT = 128
 """Rows up to this length are added up by np.einsum, longer ones pairwise, where that will do."""
 REPEATED = 256
@@ -67,7 +67,7 @@ def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
         _softmax_by_chunks(x, out, room)
         return
     exponentials = np.exp(_loaded(x, room), out=room)
-    sums = row_sums(exponentials)
+    sums = row_sums(exponentials, x.dtype)
     special = [] if _none_needs_shift(x, sums) else _shift(x, exponentials, sums)
     _normalise(exponentials, sums, out)
     _overwrite(out, special)
@@ -97,12 +97,11 @@ def softmax_of_one(row: FloatArray) -> FloatArray | None:
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """(x_i - m) - log1p(r)."""
-    top = _row_max(x, room)
     if out.dtype == room.dtype and out.flags.c_contiguous:
-        log_sum = _log_sum(x, top, room, shifted=out)
-        _by_row(np.subtract, out, log_sum.astype(out.dtype, copy=False), out)
+        top, log_sum = _log_sum(x, room, shifted=out)
+        _by_row(np.subtract, out, log_sum, out)
     else:
-        log_sum = _log_sum(x, top, room).astype(top.dtype, copy=False)
+        top, log_sum = _log_sum(x, room)
         for logits, columns in _parts(x, room):
             space = room[:, : logits.shape[1]]
             _by_row(np.subtract, _by_row(np.subtract, logits, top, space), log_sum, space)
@@ -115,15 +114,15 @@ def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
 
 def log_sum_exp(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """m + log1p(r)."""
-    top = _row_max(x, room)
-    out[:] = top + _log_sum(x, top, room)
+    top, log_sum = _log_sum(x, room)
+    out[:] = top + log_sum
     _overwrite(out, special_rows(POLICIES["log_sum_exp"], top, x.shape[1]))
 
 
 def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArray) -> None:
     """log1p(r) + (m - x_y)."""
-    top = _row_max(x, room)
-    out[:] = _log_sum(x, top, room) + (top.astype(np.float64) - at_label(x, labels))
+    top, log_sum = _log_sum(x, room)
+    out[:] = log_sum + (top.astype(np.float64) - at_label(x, labels))
     _overwrite(out, special_rows(POLICIES["cross_entropy"], top, x.shape[1]))
 
 
@@ -162,7 +161,7 @@ def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special
     shift = _shift_of(limits, sums[rows], smallest, largest)
     shifted = _by_row(np.subtract, logits, shift, exponentials if whole else logits)
     again = np.exp(shifted, out=shifted)
-    sums[rows] = row_sums(again)
+    sums[rows] = row_sums(again, x.dtype)
     if not whole:
         exponentials[rows] = again
     return [
@@ -175,12 +174,14 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
     limits = RANGES[x.dtype]
     shift: FloatArray = np.zeros(1, room.dtype)
     special: Special = []
-    sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
+    sums = _joined([row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)])
     if not _none_needs_shift(x, sums):
         largest, smallest = x.max(axis=1), x.min(axis=1)
         special = special_rows(POLICIES["softmax"], largest, x.shape[1])
         shift = _shift_of(limits, sums, smallest, largest)
-        sums = _joined([row_sums(part) for part, _ in _shifted_exponentials(x, shift, room)])
+        sums = _joined(
+            [row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)]
+        )
     for part, columns in _shifted_exponentials(x, shift, room):
         _normalise(part, sums, out[:, columns])
     _overwrite(out, special)
@@ -198,45 +199,43 @@ def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> N
 # --- The logarithm of the sum ---------------------------------------------------------------------
 
 
-def _row_max(x: FloatArray, room: FloatArray) -> FloatArray:
-    """m, the largest logit of each row, in the working format."""
-    tops = [largest_of(logits) for logits, _ in _parts(x, room)]
-    return tops[0] if len(tops) == 1 else np.maximum.reduce(tops)
-
-
 def _log_sum(
-    x: FloatArray, top: FloatArray, room: FloatArray, shifted: FloatArray | None = None
-) -> FloatArray:
-    """log1p(r) of each row; x - m is left in `shifted`.
-
-    Below s = 2 exactly one exponential is 1; without it the sum is r. From 2 on, log s = log1p(r)
-    has lost nothing by adding it.
-    """
-    sums, others = [], []
-    for exponentials, _ in _shifted_exponentials(x, top, room, shifted):
-        sums.append(plain_sums(exponentials))
-        others.append(_sums_of_others(exponentials, sums[-1]))
-    total = _joined(sums)
-    log_sum: FloatArray = np.log(total)
-    if np.fmin.reduce(total, axis=0) < 2:  # a NaN must not hide its neighbours
-        confident = np.flatnonzero(total < 2)
-        log_sum[confident] = np.log1p(_joined(others)[confident])
-    return log_sum
+    x: FloatArray, room: FloatArray, shifted: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """m and log1p(r) of each row; x - m is left in `shifted`."""
+    if room.shape[1] < x.shape[1]:
+        return _log_sum_by_chunks(x, room, shifted)
+    logits = _loaded(x, room)
+    top, place = largest_of(logits)
+    between = room if shifted is None else shifted
+    exponentials = np.exp(_by_row(np.subtract, logits, top, between), out=room)
+    return top, np.log1p(_sum_of_others(exponentials, place))
 
 
-def _sums_of_others(exponentials: FloatArray, sums: FloatArray) -> FloatArray:
-    """The sums without the term that is 1, where they are below 2; overwrites the exponentials."""
-    if not np.fmin.reduce(sums, axis=0) < 2:
-        return sums
-    if exponentials.shape[1] <= REPEATED:
-        np.subtract(exponentials, np.floor(exponentials), out=exponentials)
+def _log_sum_by_chunks(
+    x: FloatArray, room: FloatArray, shifted: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """One long row in little room."""
+    tops, places = zip(*(largest_of(logits) for logits, _ in _parts(x, room)), strict=True)
+    chosen = int(np.argmax(tops))
+    top = tops[chosen]
+    sums = [
+        _sum_of_others(part, places[chosen]) if chunk == chosen else plain_sums(part)
+        for chunk, (part, _) in enumerate(_shifted_exponentials(x, top, room, shifted))
+    ]
+    return top, np.log1p(_joined(sums))
+
+
+def _sum_of_others(exponentials: FloatArray, place: npt.NDArray[np.intp] | None) -> FloatArray:
+    """r of each row, the sum without one of the terms that are 1; overwrites the exponentials."""
+    if place is not None:
+        exponentials[np.arange(len(place)), place] = 0
         return plain_sums(exponentials)
-    confident = np.flatnonzero(sums < 2)
-    chosen = exponentials if confident.size == len(sums) else exponentials[confident]
-    place = np.arange(len(chosen)), chosen.argmax(axis=1)
-    chosen[place] -= np.floor(chosen[place])
-    others = sums.copy()
-    others[confident] = plain_sums(chosen)
+    ones = np.floor(exponentials)
+    np.subtract(exponentials, ones, out=exponentials)
+    others = plain_sums(exponentials)
+    if np.add.reduce(ones, axis=None) != len(ones):  # some rows have several largest entries
+        others += plain_sums(ones) - 1
     return others
 
 
@@ -294,16 +293,19 @@ def plain_sums(x: FloatArray) -> FloatArray:
     return result
 
 
-def row_sums(x: FloatArray) -> FloatArray:
-    """Sum of each row, in an order that depends on K alone; shape (rows,), of long rows in fp64."""
+def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
+    """Sum of each row as logits of dtype `of` need it, shape (rows,); of long rows in fp64.
+
+    The order depends on K alone.
+    """
     rows, length = x.shape
-    piece = piece_of(length, x.dtype.itemsize)
+    piece = piece_of(length, of)
     if length <= FEW:
         return _sums_of_few(x)
     if length <= 2 * piece:
         return _row_by_row(x)
     if length > CHUNK:
-        return _joined([row_sums(x[:, a : a + CHUNK]) for a in range(0, length, CHUNK)])
+        return _joined([row_sums(x[:, a : a + CHUNK], of) for a in range(0, length, CHUNK)])
     count, rest = divmod(length, piece)
     sums = np.empty((rows, count + bool(rest)))
     sums[:, :count] = np.einsum("ijk->ij", x[:, : count * piece].reshape(rows, count, piece))
@@ -325,11 +327,11 @@ def _sums_of_few(x: FloatArray) -> FloatArray:
     return _over_few(np.add, x)
 
 
-def piece_of(length: int, itemsize: int) -> int:
+def piece_of(length: int, of: np.dtype[Any]) -> int:
     """Columns that np.einsum adds up in one go: long pieces are fast, many of them are accurate."""
-    if length > 8192:
-        return 128
-    return 64 if length > 1024 or itemsize == 4 else 32
+    if of == FP16.dtype:
+        return 512
+    return 128 if length > 8192 else 64
 
 
 def _sum_of_sums(x: FloatArray) -> FloatArray:
@@ -356,12 +358,12 @@ def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
     return result
 
 
-def largest_of(x: FloatArray) -> FloatArray:
-    """The largest entry of each row."""
-    if x.shape[1] <= FEW_TO_COMPARE:
-        return _over_few(np.maximum, x)
-    result: FloatArray = np.maximum.reduce(x, axis=1)
-    return result
+def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
+    """The largest entry of each row, and its column where rows are long enough to ask for it."""
+    if x.shape[1] * x.itemsize < FEW_BYTES:
+        return _over_few(np.maximum, x), None
+    place = x.argmax(axis=1)
+    return x[np.arange(len(x)), place], place
 
 
 def _joined(sums: Sequence[FloatArray]) -> FloatArray:

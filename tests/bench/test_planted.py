@@ -89,11 +89,13 @@ def never_shifted(patch: pytest.MonkeyPatch) -> None:
 
 
 def largest_term_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(kernels, "_sums_of_others", lambda exponentials, sums: sums)
+    patch.setattr(
+        kernels, "_sum_of_others", lambda exponentials, place: kernels.plain_sums(exponentials) - 1
+    )
 
 
 def one_long_sum(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(kernels, "row_sums", lambda x: np.einsum("ij->i", x))
+    patch.setattr(kernels, "row_sums", lambda x, of: np.einsum("ij->i", x))
 
 
 def cut_off(patch: pytest.MonkeyPatch) -> None:
