@@ -1,6 +1,6 @@
 """fast: blocks that stay in the cache, and a shift only for the rows that need one.
 
-    softmax(x)_i = exp(x_i) (1 / sum_j exp(x_j))            when the sum is neither huge nor tiny
+    softmax(x)_i = exp(x_i) / sum_j exp(x_j)            when the sum is neither huge nor tiny
     log_softmax(x)_i = (x_i - m) - log1p(r)                 as `log1p`
 
 Idea: a row's largest logit costs more to find than all else but exp, and exp(x_j) overflows for

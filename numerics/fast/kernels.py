@@ -31,6 +31,8 @@ FEW_BYTES = 256
 """Rows shorter than this are compared column by column, from here on argmax is faster."""
 SHORT = 128
 """Rows up to this length are added up by np.einsum, longer ones pairwise, where that will do."""
+WHOLE = {FP16.dtype: 1024, FP32.dtype: 128, FP64.dtype: 64}
+"""Rows up to this length are added up by np.einsum, longer ones in pieces, for softmax."""
 REPEATED = 256
 """Rows up to this length are met by one number each through np.repeat."""
 
@@ -87,12 +89,10 @@ def softmax_of_one(row: FloatArray) -> FloatArray | None:
         return None
     if row.dtype != FP16.dtype:
         exponentials = np.exp(row)
-        one = row.dtype.type(1)  # before NumPy 2 a Python 1 made fp64 of fp32
-        result: FloatArray = exponentials * (one / functools.reduce(operator.add, exponentials))
+        result: FloatArray = exponentials / functools.reduce(operator.add, exponentials)
         return result
     exponentials = np.exp(row, dtype=np.float32)
-    total = functools.reduce(operator.add, exponentials)
-    return half.narrowed(exponentials * (np.float32(1) / total))
+    return half.narrowed(exponentials / functools.reduce(operator.add, exponentials))
 
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
@@ -188,12 +188,11 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
 
 
 def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
-    """The product by a reciprocal, which is faster than the quotient by one rounding more."""
-    reciprocals = np.reciprocal(sums).astype(exponentials.dtype, copy=False)
+    by = sums.astype(exponentials.dtype, copy=False)
     if out.dtype == FP16.dtype:
-        half.narrow(_by_row(np.multiply, exponentials, reciprocals, exponentials), out)
+        half.narrow(_by_row(np.divide, exponentials, by, exponentials), out)
     else:
-        _by_row(np.multiply, exponentials, reciprocals, out)
+        _by_row(np.divide, exponentials, by, out)
 
 
 # --- The logarithm of the sum ---------------------------------------------------------------------
@@ -302,7 +301,7 @@ def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
     piece = piece_of(length, of)
     if length <= FEW:
         return _sums_of_few(x)
-    if length <= 2 * piece:
+    if length <= WHOLE[of]:
         return _row_by_row(x)
     if length > CHUNK:
         return _joined([row_sums(x[:, a : a + CHUNK], of) for a in range(0, length, CHUNK)])
@@ -328,10 +327,15 @@ def _sums_of_few(x: FloatArray) -> FloatArray:
 
 
 def piece_of(length: int, of: np.dtype[Any]) -> int:
-    """Columns that np.einsum adds up in one go: long pieces are fast, many of them are accurate."""
+    """Columns that np.einsum adds up in one go: long pieces are fast, many of them are accurate.
+
+    Multiples of 8, whatever the vectors: what is left over is added number by number.
+    """
     if of == FP16.dtype:
         return 512
-    return 128 if length > 8192 else 64
+    if length > 8192:
+        return 128
+    return 64 if length > 1024 or of == FP32.dtype else 32
 
 
 def _sum_of_sums(x: FloatArray) -> FloatArray:
