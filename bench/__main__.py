@@ -67,10 +67,14 @@ def _race(options: argparse.Namespace) -> None:
         check_writable(options.output)
     wanted = race.cells(options.mebibytes)
     measured = list(_progress(race.run(wanted, found, options.rounds), len(wanted), "racing"))
-    made_of = race.steps(options.rounds)
-    calls = race.small_calls(found, options.rounds)
     if options.output:
-        content = race.content(measured, found, made_of, calls)
+        content = race.content(
+            measured,
+            found,
+            steps=race.steps(options.rounds),
+            calls=race.small_calls(found, options.rounds),
+            sampled=race.sampled(found, race.SAMPLED),
+        )
         write_whole(options.output, runs.to_json(content))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")

@@ -6,6 +6,7 @@ much less. Each ratio is the median over rounds of the other's time over that of
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
@@ -32,6 +33,12 @@ OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
 SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
 SMALL_ROUNDS = 20
 """Times as many rounds for calls of microseconds."""
+
+SAMPLED_COLUMNS = (5, 64, 600, 4096)
+SAMPLED = 2**24
+"""Results of each format, K and library that are compared with `exact`."""
+DRAWN = 2**18
+TABLES = ("steps", "calls", "sampled")
 
 Call: TypeAlias = Callable[[], Any]
 Table: TypeAlias = dict[str, dict[str, float]]
@@ -214,31 +221,76 @@ def _formula(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return quotient
 
 
+def sampled(found: dict[str, peers.Peer], results: int) -> Table:
+    """Largest distance in ulp from `exact` over so many results for each K; for docs/fast.md.
+
+    Of softmax, on rows that `fast` does not shift and whose sums may round badly: normal logits of
+    scale 1 to 10, the largest of each row between 0 and 10.
+    """
+    softmax_of = {f"`{name}`": METHODS[name].softmax for name in ("fast", "stable")}
+    softmax_of |= {name: peer.subject().functions["softmax"] for name, peer in found.items()}
+    made: Table = {}
+    for format_name, columns in itertools.product(FORMATS, SAMPLED_COLUMNS):
+        rng = np.random.default_rng([SEED, columns])
+        for _ in range(math.ceil(results / DRAWN)):
+            x = _unshifted_rows(format_name, columns, rng)
+            exact = METHODS["exact"].softmax(x)
+            ulp = np.spacing(exact).astype(np.float64)
+            for name, softmax in softmax_of.items():
+                off = softmax(x).astype(np.float64) - exact.astype(np.float64)
+                largest = made.setdefault(f"{name}, {format_name}", {})
+                worst = float(np.max(np.abs(off) / ulp))
+                largest[str(columns)] = max(largest.get(str(columns), 0.0), worst)
+    return made
+
+
+def _unshifted_rows(
+    format_name: str, columns: int, rng: np.random.Generator
+) -> npt.NDArray[np.floating[Any]]:
+    rows = DRAWN // columns
+    x = rng.normal(size=(rows, columns)) * rng.uniform(1, 10, size=(rows, 1))
+    x += rng.uniform(0, 10, size=(rows, 1)) - x.max(axis=1, keepdims=True)
+    return x.astype(FORMATS[format_name].dtype)
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What a race file holds; `versions` says where it was run."""
+
+    cells: list[Cell]
+    versions: str
+    steps: Table
+    calls: Table
+    sampled: Table
+
+
 def content(
-    measured: Sequence[Cell], found: dict[str, peers.Peer], made_of: Table, calls: Table
+    measured: Sequence[Cell], found: dict[str, peers.Peer], **tables: Table
 ) -> dict[str, Any]:
-    """What a race file holds."""
+    """What a race file holds: cells, and the tables of `Raced` by name."""
     return {
         "environment": runs.environment(),
         "peers": {name: peer.version for name, peer in found.items()},
         "cells": [asdict(cell) for cell in measured],
-        "steps": made_of,
-        "calls": calls,
+        **tables,
     }
 
 
-def load(path: Path) -> tuple[list[Cell], Table, Table, str]:
-    """Cells, steps and calls of a race file, and where it was run; RunFileError for any other."""
+def load(path: Path) -> Raced:
+    """A race file; RunFileError for any other."""
     try:
         found = json.loads(path.read_bytes())
-        measured = [Cell(**cell) for cell in found["cells"]]
         versions = {"NumPy": found["environment"]["numpy"], **found["peers"]}
-        made_of, calls = (
-            {name: dict(times) for name, times in found[part].items()}
-            for part in ("steps", "calls")
+        tables = {
+            part: {name: dict(figures) for name, figures in found[part].items()} for part in TABLES
+        }
+        raced = Raced(
+            cells=[Cell(**cell) for cell in found["cells"]],
+            versions=", ".join(f"{name} {version}" for name, version in versions.items()),
+            **tables,
         )
-        for cell in measured:
+        for cell in raced.cells:
             _ = [cell.ratio(name) * cell.ns_per_element(name) for name in cell.seconds]
     except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RecursionError):
         raise runs.RunFileError(f"{path}: not a file that `python -m bench race` wrote") from None
-    return measured, made_of, calls, ", ".join(f"{name} {v}" for name, v in versions.items())
+    return raced

@@ -78,6 +78,11 @@ def calls(made: Table) -> str:
     return _by_column(made, "softmax in fp32, µs per call", "{}")
 
 
+def sampled(found: Table) -> str:
+    """Largest distances from the correctly rounded result, by K."""
+    return _by_column(found, "softmax, ulp", "K = {}")
+
+
 def _by_column(table: Table, title: str, head: str) -> str:
     columns = list(next(iter(table.values())))
     rows = [[name, *(figure(times[column]) for column in columns)] for name, times in table.items()]

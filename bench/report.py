@@ -106,13 +106,14 @@ def _raced(root: Path) -> Sections:
 
     if not (root / "results" / RACE).exists():
         return {}
-    cells, made_of, calls, peers = race.load(root / "results" / RACE)
+    raced = race.load(root / "results" / RACE)
     return {
-        "README.md": {"race": f"{race_tables.softmax(cells)}\n\n*{peers}*"},
+        "README.md": {"race": f"{race_tables.softmax(raced.cells)}\n\n*{raced.versions}*"},
         "docs/fast.md": {
-            "logarithms": race_tables.logarithms(cells),
-            "steps": race_tables.steps(made_of),
-            "calls": race_tables.calls(calls),
+            "logarithms": race_tables.logarithms(raced.cells),
+            "steps": race_tables.steps(raced.steps),
+            "calls": race_tables.calls(raced.calls),
+            "sampled": race_tables.sampled(raced.sampled),
         },
     }
 

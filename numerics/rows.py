@@ -199,7 +199,8 @@ def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes as sorted numbers from 0, checked."""
     if axis is None:
         return tuple(range(ndim))
-    wanted = axis if isinstance(axis, Sequence) else (axis,)
+    # `int` first: what an abstract class takes to answer is felt in a call on few numbers.
+    wanted = (axis,) if isinstance(axis, int) or not isinstance(axis, Sequence) else axis
     axes = []
     for one in map(operator.index, wanted):
         if not -ndim <= one < ndim:

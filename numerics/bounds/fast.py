@@ -17,8 +17,8 @@ PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.0}
 """What softmax promises where it does not shift, and bench/test_accuracy.py asserts on every case.
 
 A recorded figure, not a theorem: the theorem adds up the largest errors of two exponentials and of
-all additions, which no input of the harness has at once. 4 was aimed at in fp64: at full effort the
-case "normal 5 many" exceeds it by 0.2, in a row whose sum, most of it one term, errs by 2 u.
+all additions, which no input of the harness has at once. Rows drawn to be hard exceed it, by how
+much is in docs/fast.md.
 """
 EDGE = 1e-3
 """How close to a threshold a sum has to be for the computed one to be on its other side."""

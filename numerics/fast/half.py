@@ -18,11 +18,12 @@ HALF = np.int32(1 << 12)
 BIAS = np.float32(2.0**112)
 UNBIAS = np.float32(2.0**-112)
 SIGN_AND_MAGNITUDE = np.int32(-0x70002000)  # 0x8fffe000
-MAGNITUDE = np.int16(0x7FFF)
 SIGN = np.int16(-0x8000)
 INFINITY = 0x7C00
 MINUS_INFINITY = 0xFC00
 OVERFLOW = np.float32(2.0**16)
+FEW = 2**14
+"""Numbers that are looked at together, so that temporaries stay small."""
 
 
 def widen(x: FloatArray, out: FloatArray) -> FloatArray:
@@ -34,9 +35,17 @@ def widen(x: FloatArray, out: FloatArray) -> FloatArray:
     np.bitwise_and(wide, SIGN_AND_MAGNITUDE, out=wide)
     np.multiply(out, BIAS, out=out)
     if bits.max() >= INFINITY or bits.view(np.uint16).max() >= MINUS_INFINITY:
-        special = np.bitwise_and(bits, MAGNITUDE) >= INFINITY
-        out[special] = x[special]
+        flat = out.reshape(-1)
+        for start in range(0, flat.size, FEW):
+            _set_special(flat[start : start + FEW])
     return out
+
+
+def _set_special(wide: FloatArray) -> None:
+    """Infinity and NaN, where their exponent has been taken for one more binade."""
+    wide[np.abs(wide) > OVERFLOW] = np.nan
+    wide[wide == OVERFLOW] = np.inf
+    wide[wide == -OVERFLOW] = -np.inf
 
 
 def narrow(x: FloatArray, out: FloatArray) -> None:
@@ -55,8 +64,10 @@ def narrow_negated(x: FloatArray, out: FloatArray) -> None:
     """-x rounded to fp16 in `out`, for fp32 x >= 0, infinity included; overwrites `x`."""
     narrow(np.minimum(x, OVERFLOW, out=x), out)
     bits = out.view(np.int16)
+    sign = x.reshape(-1).view(np.int16)[: bits.size].reshape(bits.shape)
     # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
-    np.bitwise_or(bits, np.bitwise_and(np.negative(bits), SIGN), out=bits)
+    np.bitwise_and(np.negative(bits, out=sign), SIGN, out=sign)
+    np.bitwise_or(bits, sign, out=bits)
 
 
 def narrowed(x: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ questions about a whole block only ask whether there is a choice to make.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,8 +34,12 @@ SHORT = 128
 """Rows up to this length are added up by np.einsum, longer ones pairwise, where that will do."""
 WHOLE = {FP16.dtype: 1024, FP32.dtype: 128, FP64.dtype: 64}
 """Rows up to this length are added up by np.einsum, longer ones in pieces, for softmax."""
-REPEATED = 256
+MANY = 2**14
+"""Blocks from this size on are asked whether all of their rows are shifted, by their first row."""
+REPEATED = 16
 """Rows up to this length are met by one number each through np.repeat."""
+PART_BYTES = 2**17
+"""Rows are copied in parts of about this size, so that temporaries stay small."""
 
 Special: TypeAlias = list[tuple[npt.NDArray[np.intp], float]]
 
@@ -68,9 +73,18 @@ def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     if room.shape[1] < x.shape[1]:
         _softmax_by_chunks(x, out, room)
         return
-    exponentials = np.exp(_loaded(x, room), out=room)
-    sums = row_sums(exponentials, x.dtype)
-    special = [] if _none_needs_shift(x, sums) else _shift(x, exponentials, sums)
+    logits = _loaded(x, room)
+    special: Special = []
+    top = _largest_if_all_shift(logits, RANGES[x.dtype])
+    if top is None:
+        exponentials = np.exp(logits, out=room)
+        sums = row_sums(exponentials, x.dtype)
+        if not _none_needs_shift(x, sums):
+            special = _shift(x, exponentials, sums)
+    else:
+        exponentials = np.exp(_by_row(np.subtract, logits, top, room), out=room)
+        sums = row_sums(exponentials, x.dtype)
+        special = special_rows(POLICIES["softmax"], top, x.shape[1])
     _normalise(exponentials, sums, out)
     _overwrite(out, special)
 
@@ -129,6 +143,18 @@ def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArr
 # --- Softmax: shift only where it is needed ------------------------------------------------------
 
 
+def _largest_if_all_shift(x: FloatArray, limits: Range) -> FloatArray | None:
+    """The largest logits if they say that every row is shifted: so exponentials are taken once.
+
+    All terms of a row are below the smallest normal number then, or one is beyond the largest sum.
+    """
+    below, above = limits.working.exp_underflow, math.log(limits.largest) + 1
+    if x.size < MANY or below <= float(x[0].max()) <= above:
+        return None
+    top, _ = largest_of(x)
+    return top if ((top < below) | (top > above)).all() else None
+
+
 def _none_needs_shift(x: FloatArray, sums: FloatArray) -> bool:
     """Whether `_shift_of` is 0 in every row, by as few questions as possible."""
     limits = RANGES[x.dtype]
@@ -142,31 +168,36 @@ def _none_needs_shift(x: FloatArray, sums: FloatArray) -> bool:
     return smallest >= limits.smallest or float(x.min()) >= limits.working.exp_underflow
 
 
-def _shift_of(
-    limits: Range, sums: FloatArray, smallest: FloatArray, largest: FloatArray
-) -> FloatArray:
+def _shift_of(limits: Range, sums: FloatArray, x: FloatArray, largest: FloatArray) -> FloatArray:
     """The largest logit, or 0 where sum and terms are normal numbers without a shift."""
-    within = (sums >= limits.smallest) | (smallest >= limits.working.exp_underflow)
-    result: FloatArray = np.where(within & (sums <= limits.largest), 0, largest)
-    return result.astype(limits.working.dtype, copy=False)
+    below = sums < limits.smallest
+    kept = ~below & (sums <= limits.largest)
+    if below.any():
+        kept |= below & (_extreme_of(x, np.minimum)[0] >= limits.working.exp_underflow)
+    result: FloatArray = np.where(kept, 0, largest).astype(limits.working.dtype, copy=False)
+    return result
 
 
 def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
     """Do the rows over whose sums are out of range; returns the special ones among them."""
-    limits = RANGES[x.dtype]
+    limits, length = RANGES[x.dtype], x.shape[1]
     rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
-    whole = rows.size == len(x)
-    logits = _loaded(x, exponentials) if whole else x[rows].astype(exponentials.dtype, copy=False)
-    largest, smallest = logits.max(axis=1), logits.min(axis=1)
-    shift = _shift_of(limits, sums[rows], smallest, largest)
-    shifted = _by_row(np.subtract, logits, shift, exponentials if whole else logits)
-    again = np.exp(shifted, out=shifted)
-    sums[rows] = row_sums(again, x.dtype)
-    if not whole:
-        exponentials[rows] = again
-    return [
-        (rows[at], value) for at, value in special_rows(POLICIES["softmax"], largest, x.shape[1])
-    ]
+    special: Special = []
+    for part in _parts_of(rows.size, length * exponentials.itemsize):
+        some = rows[part]
+        together = some[-1] - some[0] < some.size  # long rows are, since a part has one of them
+        at = slice(some[0], some[-1] + 1) if together else some
+        space = exponentials[at] if together else np.empty((some.size, length), exponentials.dtype)
+        logits = _loaded(x[at], space)
+        largest, _ = _extreme_of(logits, np.maximum)
+        shift = _shift_of(limits, sums[at], logits, largest)
+        np.exp(_by_row(np.subtract, logits, shift, space), out=space)
+        sums[at] = row_sums(space, x.dtype)
+        if not together:
+            exponentials[some] = space
+        for found, value in special_rows(POLICIES["softmax"], largest, length):
+            special.append((some[found], value))
+    return special
 
 
 def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
@@ -176,9 +207,9 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
     special: Special = []
     sums = _joined([row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)])
     if not _none_needs_shift(x, sums):
-        largest, smallest = x.max(axis=1), x.min(axis=1)
+        largest = x.max(axis=1).astype(room.dtype)
         special = special_rows(POLICIES["softmax"], largest, x.shape[1])
-        shift = _shift_of(limits, sums, smallest, largest)
+        shift = _shift_of(limits, sums, x, largest)
         sums = _joined(
             [row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)]
         )
@@ -230,15 +261,24 @@ def _sum_of_others(exponentials: FloatArray, place: npt.NDArray[np.intp] | None)
     if place is not None:
         exponentials[np.arange(len(place)), place] = 0
         return plain_sums(exponentials)
-    ones = np.floor(exponentials)
-    np.subtract(exponentials, ones, out=exponentials)
-    others = plain_sums(exponentials)
-    if np.add.reduce(ones, axis=None) != len(ones):  # some rows have several largest entries
-        others += plain_sums(ones) - 1
+    others = np.empty(len(exponentials), exponentials.dtype)
+    for part in _parts_of(len(exponentials), exponentials.shape[1] * exponentials.itemsize):
+        fractions = exponentials[part]
+        ones = np.floor(fractions)
+        np.subtract(fractions, ones, out=fractions)
+        others[part] = plain_sums(fractions)
+        if np.add.reduce(ones, axis=None) != len(ones):  # some row has several largest entries
+            others[part] += plain_sums(ones) - 1
     return others
 
 
 # --- Rows in parts, and what is done with them ----------------------------------------------------
+
+
+def _parts_of(rows: int, row_bytes: int) -> Iterator[slice]:
+    """The rows in parts of about `PART_BYTES`, one row at least."""
+    step = max(1, PART_BYTES // row_bytes)
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 def _parts(x: FloatArray, room: FloatArray) -> Iterator[tuple[FloatArray, slice]]:
@@ -275,8 +315,8 @@ def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> 
     if rows == 1:
         ufunc(x, by[0], out=out)
     elif length <= REPEATED and x.flags.c_contiguous and out.flags.c_contiguous:
-        # Else each row would be an inner loop, or NumPy would copy `by` into its buffer.
-        ufunc(x.reshape(-1), by.repeat(length), out=out.reshape(-1))
+        for part in _parts_of(rows, length * x.itemsize):
+            ufunc(x[part].reshape(-1), by[part].repeat(length), out=out[part].reshape(-1))
     else:
         ufunc(x, by[:, np.newaxis], out=out)
     return out
@@ -364,9 +404,13 @@ def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
 
 def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     """The largest entry of each row, and its column where rows are long enough to ask for it."""
+    return _extreme_of(x, np.maximum)
+
+
+def _extreme_of(x: FloatArray, ufunc: np.ufunc) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     if x.shape[1] * x.itemsize < FEW_BYTES:
-        return _over_few(np.maximum, x), None
-    place = x.argmax(axis=1)
+        return _over_few(ufunc, x), None
+    place = x.argmax(axis=1) if ufunc is np.maximum else x.argmin(axis=1)
     return x[np.arange(len(x)), place], place
 
 

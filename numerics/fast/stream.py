@@ -18,14 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.fast.kernels import CHUNK, RANGES, REPEATED
+from numerics.fast.kernels import CHUNK, RANGES
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 
-ROOM_BYTES = 2**20 - 2**16
-"""Most bytes that a worker takes next to input and output: what fits a cache of 1 MiB."""
-SUMS_BYTES = 48
+BLOCK_BYTES = 2**22
+"""Most bytes of a block that is worked on in the result itself."""
+ROOM_BYTES = 2**20 - 3 * 2**17 - 2**15
+"""Most bytes that a worker takes next to input and output, but for a few `kernels.PART_BYTES`."""
+SUMS_BYTES = 32
 """Bytes that a kernel takes for the numbers of a row, such as its sum."""
+UNBUFFERED = 256
+"""Rows longer than this are met by one number each without NumPy's buffer (docs/fast.md)."""
 
 Arrays: TypeAlias = tuple[npt.NDArray[Any], ...]
 Kernel: TypeAlias = Callable[..., None]
@@ -118,8 +122,10 @@ def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: int | None) -> N
         return
     length, batch = logits.shape[-1], logits.ndim - 1
     row = length * RANGES[logits.dtype].working.dtype.itemsize
-    held = SUMS_BYTES + (row if in_out else 2 * row)  # a copy of a block's rows, and the room
-    height = min(max(1, ROOM_BYTES // held), logits.size // length)
+    most = min(BLOCK_BYTES // row, ROOM_BYTES // SUMS_BYTES)
+    if not in_out:
+        most = ROOM_BYTES // (SUMS_BYTES + row) if length <= CHUNK else 1
+    height = min(max(1, most), logits.size // length)
     blocks = _blocks(arrays, batch, height)
     count = min(count, math.ceil(logits.size / (length * height)))
     if count == 1:
@@ -163,7 +169,7 @@ def _work(kernel: Kernel, blocks: Iterator[Arrays], length: int, in_out: bool, h
     with np.errstate(all="ignore"):
         # NumPy copies a broadcast operand when a row is shorter than its buffer (docs/fast.md).
         # The buffer's size belongs to the thread, or since NumPy 2 to the context.
-        broadcast = height > 1 and length > REPEATED
+        broadcast = height > 1 and length > UNBUFFERED
         before = np.setbufsize(min(length // 16 * 16, 8192)) if broadcast else None
         try:
             _call(kernel, blocks, in_out, height)

@@ -33,18 +33,22 @@ def test_the_command_writes_what_it_prints(
 ) -> None:
     monkeypatch.setattr(race, "COLUMNS", (5, 600))
     monkeypatch.setattr(race, "RIVALS", ("scipy",))
+    monkeypatch.setattr(race, "SAMPLED", race.DRAWN)
     path = tmp_path / "race.json"
     assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
-    cells, made_of, calls, versions = race.load(path)
-    assert {cell.operation for cell in cells} == set(race.OPERATIONS)
-    assert "scipy" in versions
+    raced = race.load(path)
+    assert {cell.operation for cell in raced.cells} == set(race.OPERATIONS)
+    assert "scipy" in raced.versions
     printed = capsys.readouterr().out
-    assert race_tables.softmax(cells) in printed
-    assert race_tables.logarithms(cells) in printed
+    assert race_tables.softmax(raced.cells) in printed
+    assert race_tables.logarithms(raced.cells) in printed
     assert "scipy / fast" in printed
-    assert "K = 600" in race_tables.steps(made_of)
-    assert set(calls) == {"`fast`", "two lines of NumPy", "scipy"}
-    assert "32 × 10" in race_tables.calls(calls)
+    assert "K = 600" in race_tables.steps(raced.steps)
+    assert set(raced.calls) == {"`fast`", "two lines of NumPy", "scipy"}
+    assert "32 × 10" in race_tables.calls(raced.calls)
+    assert raced.sampled["`fast`, fp16"]["64"] == 1  # the other neighbour, now and then
+    assert 2 < raced.sampled["`fast`, fp32"]["64"] < raced.sampled["scipy, fp32"]["64"]
+    assert "`stable`, fp64" in race_tables.sampled(raced.sampled)
 
 
 def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,16 +17,19 @@ from numerics import (
     FORMATS,
     METHODS,
     OPERATIONS,
+    bounds,
+    exact_log_sum_exp,
     fast_cross_entropy,
     fast_log_softmax,
     fast_log_sum_exp,
     fast_softmax,
 )
+from numerics.facts import RowFacts
 from numerics.fast import half, kernels, stream
 from numerics.fast.kernels import CHUNK
 
 Function = Callable[..., Any]
-LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, CHUNK + 700)
+LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, CHUNK + 3, CHUNK + 700)
 BLOCK_AND_ROOM = 2**20
 
 operations = pytest.mark.parametrize("operation", OPERATIONS)
@@ -177,6 +180,43 @@ def test_a_tiny_row_takes_a_short_way_to_the_same_bits() -> None:
             assert (np.stack([bits(fast_softmax(row)) for row in x]) == together).all()
     assert kernels.softmax_of_one(np.zeros(5)) is not None
     assert kernels.softmax_of_one(np.array([0.0, 81.0])) is None
+
+
+@format_names
+@pytest.mark.parametrize("length", [5, 64, 600])
+@pytest.mark.parametrize("spread", [0.0, 3.0])
+@pytest.mark.parametrize("beyond", [-3.4, 2.0])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_blocks_that_are_shifted_as_a_whole(
+    format_name: str, length: int, spread: float, beyond: float, side: int
+) -> None:
+    """A block asks first whether all of its rows are shifted; the answer changes no bit."""
+    rng = np.random.default_rng(6)
+    working = kernels.RANGES[FORMATS[format_name].dtype].working
+    rows = 2 * kernels.MANY // length
+    x = rng.normal(scale=0.2, size=(rows, length)) + rng.normal(scale=spread, size=(rows, 1))
+    x += side * (working.exp_overflow + beyond)
+    x[0] += side * working.exp_overflow
+    x = x.astype(FORMATS[format_name].dtype)
+    few = [fast_softmax(rows) for rows in np.array_split(x, 16)]  # too few to be asked
+    assert (bits(fast_softmax(x)) == bits(np.concatenate(few))).all()
+
+
+@format_names
+@pytest.mark.parametrize("length", [3, 8, 40, 200, CHUNK + 3])
+@pytest.mark.parametrize("largest", [(0,), (-1,), (0, -1), (0, 1, -1)])
+def test_the_largest_logit_may_stand_anywhere_and_more_than_once(
+    format_name: str, length: int, largest: tuple[int, ...]
+) -> None:
+    """Beside rows with one largest logit, in log-sum-exp near 0; within theorem and rounding."""
+    format = FORMATS[format_name]
+    x = np.full((3, length), -20, format.dtype)
+    x[0, list(largest)] = 0
+    x[1:, 2] = 0
+    expected = exact_log_sum_exp(x).astype(np.float64)
+    bound = bounds.fast_log_sum_exp(RowFacts(x, format, np.zeros(3, np.intp)))
+    error = abs(fast_log_sum_exp(x).astype(np.float64) - expected)
+    assert (error <= format.unit_roundoff * (bound + expected)).all()
 
 
 # --- fp16 ----------------------------------------------------------------------------------------
