@@ -36,8 +36,8 @@ WHOLE = {FP16.dtype: 1024, FP32.dtype: 128, FP64.dtype: 64}
 """Rows up to this length are added up by np.einsum, longer ones in pieces, for softmax."""
 MANY = 2**14
 """Blocks from this size on are asked whether all of their rows are shifted, by their first row."""
-REPEATED = 16
-"""Rows up to this length are met by one number each through np.repeat."""
+REPEATED = 8
+"""Rows up to this length are met by one number each through np.repeat: it stops other threads."""
 PART_BYTES = 2**17
 """Rows are copied in parts of about this size, so that temporaries stay small."""
 
@@ -48,8 +48,8 @@ Special: TypeAlias = list[tuple[npt.NDArray[np.intp], float]]
 class Range:
     """Sums of unshifted exponentials that need no shift, in the working format.
 
-    Up to `largest`, sums and their reciprocals are normal numbers. From `smallest` on, a term that
-    is subnormal belongs to a result that is.
+    Up to `largest` no exponential has overflowed. From `smallest` on, a term that is subnormal
+    belongs to a result that is.
     """
 
     working: Format
