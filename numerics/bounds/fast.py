@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
-from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
-from numerics.fast.kernels import CHUNK, FEW, RANGES, SHORT, WHOLE, piece_of
+from numerics.facts import ELEMENTARY, Array, RowFacts
+from numerics.fast.kernels import CHUNK, FEW, PIECES, RANGES, SHORT, piece_of
 from numerics.formats import FP16, Format
 
 PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.0}
@@ -33,21 +33,21 @@ def _einsum_depth(n: int) -> int:
 
 
 def _softmax_depth(length: int, of: Format) -> int:
-    """Roundings of `kernels.row_sums`: what is added in fp64, or as `_sum_of_sums`, is one more."""
-    if length <= FEW:
-        return length - 1
-    if length <= WHOLE[of.dtype]:
-        return _einsum_depth(length)
-    return _einsum_depth(piece_of(length, of.dtype)) + 1
+    """Roundings of `kernels.row_sums`: those of `_depth`, and one for the largest term."""
+    return _depth(length, PIECES[of.dtype]) + (length > PIECES[of.dtype])
 
 
-def _log_depth(length: int) -> int:
-    """Roundings of `kernels.plain_sums`, and one more for sums of sums."""
+def _depth(length: int, piece: int) -> int:
+    """Roundings of sums of few, of one np.einsum, or of pieces, their sums, and chunks joined.
+
+    At most: fp32 and fp16 add up the sums of pieces in fp64.
+    """
     if length <= FEW:
         return length - 1
-    if length <= SHORT:
+    if length <= piece:
         return _einsum_depth(length)
-    return summation_depth(min(length, CHUNK)) + 1
+    pieces = -(-length // piece_of(length, piece))
+    return _einsum_depth(piece_of(length, piece)) + _einsum_depth(pieces) + 1 + (length > CHUNK)
 
 
 # --- Softmax ------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
 def _log_sum(rows: RowFacts) -> Array:
     """Error of log1p(r): of r, whose terms err by their gaps, exp and additions, and of log1p."""
     elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
-    depth = _log_depth(rows.x.shape[1])
+    depth = _depth(rows.x.shape[1], SHORT)
     lost = underflow(rows, elementary.exp)
     terms = relative(rows.other_exp, rows.gap + elementary.exp + depth, rows.format)
     error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)

@@ -31,9 +31,9 @@ FEW = 8
 FEW_BYTES = 256
 """Rows shorter than this are compared column by column, from here on argmax is faster."""
 SHORT = 128
-"""Rows up to this length are added up by np.einsum, longer ones pairwise, where that will do."""
-WHOLE = {FP16.dtype: 1024, FP32.dtype: 128, FP64.dtype: 64}
-"""Rows up to this length are added up by np.einsum, longer ones in pieces, for softmax."""
+"""The same for logarithms."""
+PIECES = {FP16.dtype: 512, FP32.dtype: 128, FP64.dtype: 64}
+"""Rows up to this length are added up by np.einsum, longer ones in such pieces, for softmax."""
 MANY = 2**14
 """Blocks from this size on are asked whether all of their rows are shifted, by their first row."""
 REPEATED = 8
@@ -328,29 +328,54 @@ def plain_sums(x: FloatArray) -> FloatArray:
         return _sums_of_few(x)
     if x.shape[1] <= SHORT:
         return _row_by_row(x)
-    result: FloatArray = np.add.reduce(x, axis=1)
-    return result
+    sums = _sums_of_pieces(x, piece_of(x.shape[1], SHORT))
+    return _row_by_row(sums).astype(x.dtype, copy=False)
 
 
 def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
     """Sum of each row as logits of dtype `of` need it, shape (rows,); of long rows in fp64.
 
-    The order depends on K alone.
+    The order depends on K alone. To long rows their largest entry is added last: most of a sum may
+    be one term, and every addition to it would round. `x` is as before when this returns.
     """
-    rows, length = x.shape
-    piece = piece_of(length, of)
+    length = x.shape[1]
     if length <= FEW:
         return _sums_of_few(x)
-    if length <= WHOLE[of]:
+    if length <= PIECES[of]:
         return _row_by_row(x)
     if length > CHUNK:
-        return _joined([row_sums(x[:, a : a + CHUNK], of) for a in range(0, length, CHUNK)])
+        return np.concatenate([_sum_of_chunks(row, of) for row in x[:, np.newaxis]])
+    if of == FP16.dtype:
+        return _row_by_row(_sums_of_pieces(x, piece_of(length, PIECES[of])))
+    place = np.arange(len(x)), x.argmax(axis=1)
+    largest = x[place]
+    x[place] = 0
+    sums = _sums_of_pieces(x, piece_of(length, PIECES[of]))
+    others = _row_by_row(sums) if of == FP32.dtype else _sum_of_sums(sums)
+    x[place] = largest
+    others += largest
+    return others
+
+
+def _sum_of_chunks(row: FloatArray, of: np.dtype[Any]) -> FloatArray:
+    starts = range(0, row.shape[1], CHUNK)
+    return _joined([row_sums(row[:, start : start + CHUNK], of) for start in starts])
+
+
+def piece_of(length: int, piece: int) -> int:
+    """Columns that are added up in one go: long pieces are fast, short ones are accurate."""
+    return piece if length <= 8192 else 2 * piece
+
+
+def _sums_of_pieces(x: FloatArray, piece: int) -> FloatArray:
+    """Sums of so many columns at a time, shape (rows, pieces), in fp64."""
+    rows, length = x.shape
     count, rest = divmod(length, piece)
     sums = np.empty((rows, count + bool(rest)))
     sums[:, :count] = np.einsum("ijk->ij", x[:, : count * piece].reshape(rows, count, piece))
     if rest:
         sums[:, count] = np.einsum("ij->i", x[:, count * piece :])
-    return _row_by_row(sums) if x.dtype == FP32.dtype else _sum_of_sums(sums)
+    return sums
 
 
 def _row_by_row(x: FloatArray) -> FloatArray:
@@ -364,18 +389,6 @@ def _sums_of_few(x: FloatArray) -> FloatArray:
         # The same additions, number by number: array operations would cost more.
         return np.array([functools.reduce(operator.add, x[0])])
     return _over_few(np.add, x)
-
-
-def piece_of(length: int, of: np.dtype[Any]) -> int:
-    """Columns that np.einsum adds up in one go: long pieces are fast, many of them are accurate.
-
-    Multiples of 8, whatever the vectors: what is left over is added number by number.
-    """
-    if of == FP16.dtype:
-        return 512
-    if length > 8192:
-        return 128
-    return 64 if length > 1024 or of == FP32.dtype else 32
 
 
 def _sum_of_sums(x: FloatArray) -> FloatArray:
