@@ -1,7 +1,9 @@
 """race: `fast` against other libraries and a bare np.exp, in interleaved rounds (A B A B ...).
 
 A machine's speed changes from second to second; the ratio of two neighbours in one round does so
-much less. Each ratio is the median over rounds of the other's time over that of `fast`.
+much less. Each ratio is the median over rounds of the other's time over that of `fast`. In a round
+each is called until `IN_A_ROW` seconds have passed, so that it does not start with the caches that
+another library has left.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy.typing as npt
 from bench import peers, runs
 from bench.cases import SEED
 from numerics import FORMATS, METHODS, fast_softmax
-from numerics.fast import half, kernels
+from numerics.fast import half, kernels, sums
 
 COLUMNS = (5, 10, 64, 600, 4096, 50_257)
 MEBIBYTE = 2**20
@@ -31,8 +33,8 @@ RIVALS = ("scipy", "torch", "jax")
 """The peers that offer all of these operations in all formats."""
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
 SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
-SMALL_ROUNDS = 20
-"""Times as many rounds for calls of microseconds."""
+IN_A_ROW = 0.005
+"""Seconds that one measurement takes at least, in as many calls."""
 
 SAMPLED_COLUMNS = (5, 64, 600, 4096)
 SAMPLED = 2**24
@@ -95,7 +97,8 @@ def run(
     for operation, format_name, size, columns in wanted:
         x = logits(format_name, size, columns)
         calls = _calls(operation, x, found, size)
-        seconds = interleaved(calls, max(3, rounds // 3) if size > 16 else rounds)
+        number = max(3, rounds // 3) if size > 16 else rounds
+        seconds = interleaved(calls, number, in_a_row=IN_A_ROW)
         yield Cell(operation, format_name, size, len(x), columns, seconds)
 
 
@@ -123,21 +126,35 @@ def _calls(
 
 
 def interleaved(
-    calls: dict[str, Call], rounds: int, limit: float = math.inf
+    calls: dict[str, Call], rounds: int, limit: float = math.inf, in_a_row: float = 0.0
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round (A B A B ...); one round at least, to `limit` seconds."""
+    """Seconds of each call in each round (A B A B ...); one round at least, to `limit` seconds.
+
+    Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + limit
     with np.errstate(all="ignore"):
-        for turn in range(rounds + 1):
-            if turn > 1 and time.perf_counter() > end:
+        for call in calls.values():
+            call()  # for compilers and page tables
+        numbers = {name: _number(call, in_a_row) for name, call in calls.items()}
+        for turn in range(rounds):
+            if turn and time.perf_counter() > end:
                 break
             for name, call in calls.items():
-                start = time.perf_counter()
-                call()
-                if turn:  # the first round is for caches, compilers and page tables
-                    seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(_seconds_of(call, numbers[name]))
     return seconds
+
+
+def _seconds_of(call: Call, number: int) -> float:
+    start = time.perf_counter()
+    for _ in range(number):
+        call()
+    return (time.perf_counter() - start) / number
+
+
+def _number(call: Call, in_a_row: float) -> int:
+    return max(1, math.ceil(in_a_row / _seconds_of(call, 1))) if in_a_row else 1
 
 
 def steps(rounds: int) -> Table:
@@ -149,7 +166,7 @@ def steps(rounds: int) -> Table:
     for columns in (5, 64, 600, 4096):
         rng = np.random.default_rng(SEED)
         x = rng.normal(size=(2**17 // columns, columns)).astype(np.float32)
-        for name, seconds in interleaved(_steps_on(x), rounds).items():
+        for name, seconds in interleaved(_steps_on(x), rounds, in_a_row=IN_A_ROW).items():
             ns = statistics.median(seconds) * 1e9 / x.size
             found.setdefault(name, {})[str(columns)] = ns
     return found
@@ -171,7 +188,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: kernels.row_sums(x, x.dtype),
+        "sum of a row: `fast`": lambda: sums.row_sums(x, x.dtype),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(
@@ -209,7 +226,7 @@ def small_calls(found: dict[str, peers.Peer], rounds: int) -> Table:
         }
         for name, peer in found.items():
             calls[name] = partial(peer.operations["softmax"], peer.to_native(x))
-        for name, seconds in interleaved(calls, SMALL_ROUNDS * rounds).items():
+        for name, seconds in interleaved(calls, rounds, in_a_row=IN_A_ROW).items():
             by_shape = made.setdefault(name, {})
             by_shape[" × ".join(map(str, shape))] = statistics.median(seconds) * 1e6
     return made

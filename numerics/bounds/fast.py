@@ -10,8 +10,9 @@ import numpy.typing as npt
 from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
 from numerics.facts import ELEMENTARY, Array, RowFacts
-from numerics.fast.kernels import CHUNK, FEW, PIECES, RANGES, SHORT, piece_of
-from numerics.formats import FP16, Format
+from numerics.fast.kernels import RANGES
+from numerics.fast.sums import CHUNK, FEW, PIECES, SHORT, piece_of
+from numerics.formats import FP16, FP64, Format
 
 PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.0}
 """What softmax promises where it does not shift, and bench/test_accuracy.py asserts on every case.
@@ -33,8 +34,8 @@ def _einsum_depth(n: int) -> int:
 
 
 def _softmax_depth(length: int, of: Format) -> int:
-    """Roundings of `kernels.row_sums`: those of `_depth`, and one for the largest term."""
-    return _depth(length, PIECES[of.dtype]) + (length > PIECES[of.dtype])
+    """Roundings of `sums.row_sums`: those of `_depth`, and one for the largest term in fp64."""
+    return _depth(length, PIECES[of.dtype]) + (of == FP64 and length > PIECES[of.dtype])
 
 
 def _depth(length: int, piece: int) -> int:

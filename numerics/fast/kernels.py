@@ -13,31 +13,24 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from numerics.fast import half
+from numerics.fast.sums import FEW, joined, over_few, plain_sums, row_sums
 from numerics.formats import FP16, FP32, FP64, FloatArray, Format
 from numerics.rows import POLICIES, Labels, at_label, special_rows
 
-CHUNK = 2**16
-"""Columns worked on at a time where a row is longer than `room`."""
-FEW = 8
-"""Rows up to this length are added up column by column."""
 FEW_BYTES = 256
 """Rows shorter than this are compared column by column, from here on argmax is faster."""
-SHORT = 128
-"""The same for logarithms."""
-PIECES = {FP16.dtype: 512, FP32.dtype: 128, FP64.dtype: 64}
-"""Rows up to this length are added up by np.einsum, longer ones in such pieces, for softmax."""
 MANY = 2**14
 """Blocks from this size on are asked whether all of their rows are shifted, by their first row."""
 REPEATED = 8
-"""Rows up to this length are met by one number each through np.repeat: it stops other threads."""
+"""Longest rows that are met by one number each through np.repeat, which stops other threads."""
 PART_BYTES = 2**17
 """Rows are copied in parts of about this size, so that temporaries stay small."""
 
@@ -189,7 +182,7 @@ def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special
         at = slice(some[0], some[-1] + 1) if together else some
         space = exponentials[at] if together else np.empty((some.size, length), exponentials.dtype)
         logits = _loaded(x[at], space)
-        largest, _ = _extreme_of(logits, np.maximum)
+        largest, _ = largest_of(logits)
         shift = _shift_of(limits, sums[at], logits, largest)
         np.exp(_by_row(np.subtract, logits, shift, space), out=space)
         sums[at] = row_sums(space, x.dtype)
@@ -205,12 +198,12 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
     limits = RANGES[x.dtype]
     shift: FloatArray = np.zeros(1, room.dtype)
     special: Special = []
-    sums = _joined([row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)])
+    sums = joined([row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)])
     if not _none_needs_shift(x, sums):
         largest = x.max(axis=1).astype(room.dtype)
         special = special_rows(POLICIES["softmax"], largest, x.shape[1])
         shift = _shift_of(limits, sums, x, largest)
-        sums = _joined(
+        sums = joined(
             [row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)]
         )
     for part, columns in _shifted_exponentials(x, shift, room):
@@ -253,7 +246,7 @@ def _log_sum_by_chunks(
         _sum_of_others(part, places[chosen]) if chunk == chosen else plain_sums(part)
         for chunk, (part, _) in enumerate(_shifted_exponentials(x, top, room, shifted))
     ]
-    return top, np.log1p(_joined(sums))
+    return top, np.log1p(joined(sums))
 
 
 def _sum_of_others(exponentials: FloatArray, place: npt.NDArray[np.intp] | None) -> FloatArray:
@@ -322,99 +315,6 @@ def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> 
     return out
 
 
-def plain_sums(x: FloatArray) -> FloatArray:
-    """Sum of each row, for logarithms: relative errors of a sum are absolute ones of its log."""
-    if x.shape[1] <= FEW:
-        return _sums_of_few(x)
-    if x.shape[1] <= SHORT:
-        return _row_by_row(x)
-    sums = _sums_of_pieces(x, piece_of(x.shape[1], SHORT))
-    return _row_by_row(sums).astype(x.dtype, copy=False)
-
-
-def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
-    """Sum of each row as logits of dtype `of` need it, shape (rows,); of long rows in fp64.
-
-    The order depends on K alone. To long rows their largest entry is added last: most of a sum may
-    be one term, and every addition to it would round. `x` is as before when this returns.
-    """
-    length = x.shape[1]
-    if length <= FEW:
-        return _sums_of_few(x)
-    if length <= PIECES[of]:
-        return _row_by_row(x)
-    if length > CHUNK:
-        return np.concatenate([_sum_of_chunks(row, of) for row in x[:, np.newaxis]])
-    if of == FP16.dtype:
-        return _row_by_row(_sums_of_pieces(x, piece_of(length, PIECES[of])))
-    place = np.arange(len(x)), x.argmax(axis=1)
-    largest = x[place]
-    x[place] = 0
-    sums = _sums_of_pieces(x, piece_of(length, PIECES[of]))
-    others = _row_by_row(sums) if of == FP32.dtype else _sum_of_sums(sums)
-    x[place] = largest
-    others += largest
-    return others
-
-
-def _sum_of_chunks(row: FloatArray, of: np.dtype[Any]) -> FloatArray:
-    starts = range(0, row.shape[1], CHUNK)
-    return _joined([row_sums(row[:, start : start + CHUNK], of) for start in starts])
-
-
-def piece_of(length: int, piece: int) -> int:
-    """Columns that are added up in one go: long pieces are fast, short ones are accurate."""
-    return piece if length <= 8192 else 2 * piece
-
-
-def _sums_of_pieces(x: FloatArray, piece: int) -> FloatArray:
-    """Sums of so many columns at a time, shape (rows, pieces), in fp64."""
-    rows, length = x.shape
-    count, rest = divmod(length, piece)
-    sums = np.empty((rows, count + bool(rest)))
-    sums[:, :count] = np.einsum("ijk->ij", x[:, : count * piece].reshape(rows, count, piece))
-    if rest:
-        sums[:, count] = np.einsum("ij->i", x[:, count * piece :])
-    return sums
-
-
-def _row_by_row(x: FloatArray) -> FloatArray:
-    """np.einsum goes through rows one by one, so a row's sum does not depend on the others."""
-    sums: FloatArray = np.einsum("ij->i", x)
-    return sums
-
-
-def _sums_of_few(x: FloatArray) -> FloatArray:
-    if len(x) == 1:
-        # The same additions, number by number: array operations would cost more.
-        return np.array([functools.reduce(operator.add, x[0])])
-    return _over_few(np.add, x)
-
-
-def _sum_of_sums(x: FloatArray) -> FloatArray:
-    """The sum of a few non-negative fp64 numbers, rounded about once.
-
-    Adding and subtracting twice the sum cuts each number in two: upper parts, multiples of one
-    power of two with so few bits that their sum is exact, and lower parts, whose sum errs by far
-    less than the last bit of the result.
-    """
-    above = 2 * _row_by_row(x)[:, np.newaxis]
-    upper = x + above
-    upper -= above
-    result: FloatArray = _row_by_row(upper) + _row_by_row(x - upper)
-    return result
-
-
-def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
-    """Sum or maximum of short rows, column by column: an inner loop for each row costs more."""
-    if x.shape[1] == 1:
-        return x[:, 0].copy()
-    result: FloatArray = ufunc(x[:, 0], x[:, 1])
-    for column in range(2, x.shape[1]):
-        ufunc(result, x[:, column], out=result)
-    return result
-
-
 def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     """The largest entry of each row, and its column where rows are long enough to ask for it."""
     return _extreme_of(x, np.maximum)
@@ -422,14 +322,9 @@ def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
 
 def _extreme_of(x: FloatArray, ufunc: np.ufunc) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     if x.shape[1] * x.itemsize < FEW_BYTES:
-        return _over_few(ufunc, x), None
+        return over_few(ufunc, x), None
     place = x.argmax(axis=1) if ufunc is np.maximum else x.argmin(axis=1)
     return x[np.arange(len(x)), place], place
-
-
-def _joined(sums: Sequence[FloatArray]) -> FloatArray:
-    """The sum of the sums of a row's parts."""
-    return sums[0] if len(sums) == 1 else _sum_of_sums(np.stack(sums, axis=1))
 
 
 def _overwrite(out: FloatArray, special: Special) -> None:

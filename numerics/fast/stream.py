@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.fast.kernels import CHUNK, RANGES
+from numerics.fast.kernels import RANGES
+from numerics.fast.sums import CHUNK
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 

@@ -28,6 +28,14 @@ def test_rounds_are_interleaved_and_the_first_is_not_counted() -> None:
     assert [len(rounds) for rounds in seconds.values()] == [3, 3]
 
 
+def test_short_calls_are_timed_several_in_a_row() -> None:
+    order: list[str] = []
+    calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
+    seconds = race.interleaved(calls, 1, in_a_row=0.001)
+    assert len(order) > 20
+    assert [len(rounds) for rounds in seconds.values()] == [1, 1]
+
+
 def test_the_command_writes_what_it_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

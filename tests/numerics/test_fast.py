@@ -26,7 +26,7 @@ from numerics import (
 )
 from numerics.facts import RowFacts
 from numerics.fast import half, kernels, stream
-from numerics.fast.kernels import CHUNK
+from numerics.fast.sums import CHUNK
 
 Function = Callable[..., Any]
 LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, CHUNK + 3, CHUNK + 700)
