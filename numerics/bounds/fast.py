@@ -11,7 +11,7 @@ from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
 from numerics.facts import ELEMENTARY, Array, RowFacts
 from numerics.fast.kernels import RANGES
-from numerics.fast.sums import CHUNK, FEW, PIECES, SHORT, piece_of
+from numerics.fast.sums import CHUNK, FEW, PIECES, SHORT, WHOLE, piece_of
 from numerics.formats import FP16, FP64, Format
 
 PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.0}
@@ -35,17 +35,18 @@ def _einsum_depth(n: int) -> int:
 
 def _softmax_depth(length: int, of: Format) -> int:
     """Roundings of `sums.row_sums`: those of `_depth`, and one for the largest term in fp64."""
-    return _depth(length, PIECES[of.dtype]) + (of == FP64 and length > PIECES[of.dtype])
+    whole, piece = WHOLE[of.dtype], PIECES[of.dtype]
+    return _depth(length, whole, piece) + (of == FP64 and length > whole)
 
 
-def _depth(length: int, piece: int) -> int:
+def _depth(length: int, whole: int, piece: int) -> int:
     """Roundings of sums of few, of one np.einsum, or of pieces, their sums, and chunks joined.
 
     At most: fp32 and fp16 add up the sums of pieces in fp64.
     """
     if length <= FEW:
         return length - 1
-    if length <= piece:
+    if length <= whole:
         return _einsum_depth(length)
     pieces = -(-length // piece_of(length, piece))
     return _einsum_depth(piece_of(length, piece)) + _einsum_depth(pieces) + 1 + (length > CHUNK)
@@ -71,7 +72,7 @@ def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
 
 
 def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) -> Array:
-    """exp twice, those of the sum, and the quotient; `kept` rows pay no shift.
+    """exp twice, those of the sum, and the quotient (a product in fp64); `kept` rows pay no shift.
 
     `rows` in the working format of logits in format `of`.
     A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much.
@@ -80,7 +81,8 @@ def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) ->
     length = rows.x.shape[1]
     shift = np.where(kept, 0.0, rows.gap + rows.mean(rows.gap) + underflow(rows, exp))
     lost = 2 * exp * length * rows.format.smallest_normal
-    roundings = 2 * exp + _softmax_depth(length, of) + lost + 1 + shift
+    quotient = 2 if of == FP64 else 1
+    roundings = 2 * exp + _softmax_depth(length, of) + lost + quotient + shift
     return relative(rows.softmax, roundings, rows.format) + 2 * (exp + 1) * (
         rows.format.smallest_normal
     )
@@ -121,7 +123,7 @@ def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
 def _log_sum(rows: RowFacts) -> Array:
     """Error of log1p(r): of r, whose terms err by their gaps, exp and additions, and of log1p."""
     elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
-    depth = _depth(rows.x.shape[1], SHORT)
+    depth = _depth(rows.x.shape[1], SHORT, SHORT)
     lost = underflow(rows, elementary.exp)
     terms = relative(rows.other_exp, rows.gap + elementary.exp + depth, rows.format)
     error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)

@@ -94,12 +94,11 @@ def softmax_of_one(row: FloatArray) -> FloatArray | None:
     smallest, largest = min(values), max(values)
     if not (smallest >= -80 and largest <= 80 and largest - smallest <= 80):
         return None
-    if row.dtype != FP16.dtype:
-        exponentials = np.exp(row)
-        result: FloatArray = exponentials / functools.reduce(operator.add, exponentials)
-        return result
-    exponentials = np.exp(row, dtype=np.float32)
-    return half.narrowed(exponentials / functools.reduce(operator.add, exponentials))
+    exponentials = np.exp(row, dtype=RANGES[row.dtype].working.dtype)
+    total = functools.reduce(operator.add, exponentials)
+    quotients: FloatArray
+    quotients = exponentials * (1 / total) if row.dtype == FP64.dtype else exponentials / total
+    return half.narrowed(quotients) if row.dtype == FP16.dtype else quotients
 
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
@@ -212,11 +211,14 @@ def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None
 
 
 def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
+    """Quotients; products by reciprocals in fp64, where they are faster (docs/fast.md)."""
     by = sums.astype(exponentials.dtype, copy=False)
-    if out.dtype == FP16.dtype:
-        half.narrow(_by_row(np.divide, exponentials, by, exponentials), out)
-    else:
+    if out.dtype == FP64.dtype:
+        _by_row(np.multiply, exponentials, np.reciprocal(by), out)
+    elif out.dtype == FP32.dtype:
         _by_row(np.divide, exponentials, by, out)
+    else:
+        half.narrow(_by_row(np.divide, exponentials, by, exponentials), out)
 
 
 # --- The logarithm of the sum ---------------------------------------------------------------------

@@ -19,10 +19,12 @@ CHUNK = 2**16
 """Columns that are added up for themselves where a row is longer."""
 FEW = 8
 """Rows up to this length are added up column by column."""
-PIECES = {FP16.dtype: 512, FP32.dtype: 64, FP64.dtype: 64}
-"""Rows up to this length are added up by np.einsum, longer ones in such pieces, for softmax."""
+WHOLE = {FP16.dtype: 512, FP32.dtype: 64, FP64.dtype: 64}
+"""Rows up to this length are added up by one np.einsum, for softmax."""
+PIECES = {FP16.dtype: 512, FP32.dtype: 64, FP64.dtype: 56}
+"""Longer rows are added up in such pieces: multiples of 8, since a rest is added one by one."""
 SHORT = 128
-"""The same for logarithms: relative errors of a sum are absolute ones of its logarithm."""
+"""Both for logarithms, where relative errors of a sum are absolute ones."""
 
 
 def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
@@ -33,7 +35,7 @@ def row_sums(x: FloatArray, of: np.dtype[Any]) -> FloatArray:
     length = x.shape[1]
     if length <= FEW:
         return _sums_of_few(x)
-    if length <= PIECES[of]:
+    if length <= WHOLE[of]:
         return _row_by_row(x)
     if length > CHUNK:
         return np.concatenate([_sum_of_chunks(row, of) for row in x[:, np.newaxis]])
