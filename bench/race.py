@@ -135,8 +135,6 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + limit
     with np.errstate(all="ignore"):
-        for call in calls.values():
-            call()  # for compilers and page tables
         numbers = {name: _number(call, in_a_row) for name, call in calls.items()}
         for turn in range(rounds):
             if turn and time.perf_counter() > end:
@@ -154,7 +152,10 @@ def _seconds_of(call: Call, number: int) -> float:
 
 
 def _number(call: Call, in_a_row: float) -> int:
-    return max(1, math.ceil(in_a_row / _seconds_of(call, 1))) if in_a_row else 1
+    """How many calls take so long; the first one is for compilers and page tables."""
+    if _seconds_of(call, 1) > 100 * in_a_row:
+        return 1
+    return math.ceil(in_a_row / _seconds_of(call, 1))
 
 
 def steps(rounds: int) -> Table:

@@ -76,7 +76,7 @@ def fast_softmax(
         result = kernels.softmax_of_one(x)
         if result is not None:
             return result
-    return stream.elementwise(kernels.softmax, x, axis, out, workers, works_in_out=True)
+    return stream.elementwise(kernels.softmax, x, axis, out, workers, needs_room=False)
 
 
 def fast_log_softmax(

@@ -2,7 +2,8 @@
 
 A kernel reads `x` of shape (rows, K), writes `out`, and has `room`: a contiguous array in the
 working format (fp32 for fp16) of the block's shape, or of one row of `CHUNK` columns where a
-row is longer. For softmax `room` may be `out` itself.
+row is longer. For softmax `room` may be `out` itself, for log_softmax into such an `out` it may
+have fewer rows.
 
 Every choice depends on the row alone (K, its sum, its largest entry), never on its neighbours:
 questions about a whole block only ask whether there is a choice to make.
@@ -230,11 +231,16 @@ def _log_sum(
     """m and log1p(r) of each row; x - m is left in `shifted`."""
     if room.shape[1] < x.shape[1]:
         return _log_sum_by_chunks(x, room, shifted)
-    logits = _loaded(x, room)
-    top, place = largest_of(logits)
     between = room if shifted is None else shifted
-    exponentials = np.exp(_by_row(np.subtract, logits, top, between), out=room)
-    return top, np.log1p(_sum_of_others(exponentials, place))
+    logits = _loaded(x, between)
+    top, place = largest_of(logits)
+    _by_row(np.subtract, logits, top, between)
+    others = np.empty(len(x), room.dtype)
+    for start in range(0, len(x), len(room)):
+        part = slice(start, start + len(room))
+        exponentials = np.exp(between[part], out=room[: len(x) - start])
+        others[part] = _sum_of_others(exponentials, None if place is None else place[part])
+    return top, np.log1p(others, out=others)
 
 
 def _log_sum_by_chunks(

@@ -11,6 +11,7 @@ import operator
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any, TypeAlias
 
@@ -43,9 +44,9 @@ def elementwise(
     out: FloatArray | None,
     workers: int | None,
     *,
-    works_in_out: bool = False,
+    needs_room: bool = True,
 ) -> FloatArray:
-    """Apply kernel(x, out, room) to the rows of `x`; `works_in_out`: `out` may serve as `room`."""
+    """Apply kernel(x, out, room) to the rows of `x`; `needs_room`: even if it works in `out`."""
     array = rows.as_floating(x)
     axes = rows.normalized_axes(axis, array.ndim)
     result = (
@@ -54,12 +55,11 @@ def elementwise(
     logits = rows.rows_last(_apart(array, out), axes)
     target = rows.rows_last(result, axes)
     in_out = (
-        works_in_out
-        and target.flags.c_contiguous
+        target.flags.c_contiguous
         and target.dtype == RANGES[target.dtype].working.dtype
         and (out is None or not np.may_share_memory(logits, out))
     )
-    _run(kernel, (logits, target), in_out, workers)
+    _run(kernel, (logits, target), in_out, needs_room, workers)
     if len(axes) > 1 and not np.may_share_memory(target, result):
         result[...] = rows.rows_back(target, axes, result.shape)
     return result
@@ -84,10 +84,10 @@ def reduction(
     apart = array if out is None or not np.may_share_memory(array, out) else array.copy()
     logits, target = rows.rows_last(apart, axes), result.reshape(batch)
     if labels is None:
-        _run(kernel, (logits, target), False, workers)
+        _run(kernel, (logits, target), False, True, workers)
     else:
         checked = rows.checked_labels(labels, batch, logits.shape[-1])
-        _run(kernel, (logits, checked, target), False, workers)
+        _run(kernel, (logits, checked, target), False, True, workers)
     return result[()] if out is None else result
 
 
@@ -115,24 +115,42 @@ def _apart(x: FloatArray, out: FloatArray | None) -> FloatArray:
 # --- Blocks ---------------------------------------------------------------------------------------
 
 
-def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: int | None) -> None:
-    """Call the kernel on every block of rows; the first array is (..., K), the last the result."""
+@dataclass(frozen=True)
+class Plan:
+    """How to call a kernel: `height` rows of `length` in a block; it works in `out` without `room`."""
+
+    kernel: Kernel
+    length: int
+    height: int
+    room: tuple[int, int] | None
+    working: np.dtype[Any]
+
+
+def _run(
+    kernel: Kernel, arrays: Arrays, in_out: bool, needs_room: bool, workers: int | None
+) -> None:
+    """Call the kernel on every block of rows; the first array is (..., K), the last the result.
+
+    `in_out`: the result can hold what is computed on the way, so blocks may be larger than `room`.
+    """
     count = 1 if workers is None or workers == 1 else _number_of(workers)
     logits = arrays[0]
     if not logits.size:
         return
     length, batch = logits.shape[-1], logits.ndim - 1
-    row = length * RANGES[logits.dtype].working.dtype.itemsize
-    most = min(BLOCK_BYTES // row, ROOM_BYTES // SUMS_BYTES)
-    if not in_out:
-        most = ROOM_BYTES // (SUMS_BYTES + row) if length <= CHUNK else 1
-    height = min(max(1, most), logits.size // length)
-    blocks = _blocks(arrays, batch, height)
-    count = min(count, math.ceil(logits.size / (length * height)))
+    working = RANGES[logits.dtype].working.dtype
+    row, rows = length * working.itemsize, logits.size // length
+    height = room_height = max(1, ROOM_BYTES // (SUMS_BYTES + row)) if length <= CHUNK else 1
+    if in_out and (length <= CHUNK or not needs_room):
+        height = max(1, min(BLOCK_BYTES // row, ROOM_BYTES // SUMS_BYTES))
+    room = (min(room_height, rows), min(length, CHUNK)) if needs_room or not in_out else None
+    plan = Plan(kernel, length, min(height, rows), room, working)
+    blocks = _blocks(arrays, batch, plan.height)
+    count = min(count, math.ceil(rows / plan.height))
     if count == 1:
-        _work(kernel, blocks, length, in_out, height)
+        _work(plan, blocks)
     else:
-        _share(kernel, blocks, length, in_out, height, count)
+        _share(plan, blocks, count)
 
 
 def _blocks(arrays: Arrays, batch: int, height: int) -> Iterator[Arrays]:
@@ -165,31 +183,21 @@ def _merge(array: npt.NDArray[Any], first: int, end: int) -> bool:
     return all(s == inner * n for (_, s), (n, inner) in itertools.pairwise(axes))
 
 
-def _work(kernel: Kernel, blocks: Iterator[Arrays], length: int, in_out: bool, height: int) -> None:
+def _work(plan: Plan, blocks: Iterator[Arrays]) -> None:
     """Call the kernel on blocks, with floating-point warnings off, in room that is reused."""
     with np.errstate(all="ignore"):
         # NumPy copies a broadcast operand when a row is shorter than its buffer (docs/fast.md).
         # The buffer's size belongs to the thread, or since NumPy 2 to the context.
-        broadcast = height > 1 and length > UNBUFFERED
-        before = np.setbufsize(min(length // 16 * 16, 8192)) if broadcast else None
+        broadcast = plan.height > 1 and plan.length > UNBUFFERED
+        before = np.setbufsize(min(plan.length // 16 * 16, 8192)) if broadcast else None
         try:
-            _call(kernel, blocks, in_out, height)
+            room = None if plan.room is None else np.empty(plan.room, plan.working)
+            for block in blocks:
+                out = block[-1]
+                plan.kernel(*block, out if room is None else room[: len(out)])
         finally:
             if before is not None:
                 np.setbufsize(before)
-
-
-def _call(kernel: Kernel, blocks: Iterator[Arrays], in_out: bool, height: int) -> None:
-    room: FloatArray | None = None
-    for block in blocks:
-        logits, out = block[0], block[-1]
-        if in_out:
-            kernel(*block, out)
-            continue
-        if room is None:
-            width = min(logits.shape[1], CHUNK)
-            room = np.empty((height, width), RANGES[logits.dtype].working.dtype)
-        kernel(*block, room[: len(logits)])
 
 
 # --- Workers --------------------------------------------------------------------------------------
@@ -206,9 +214,7 @@ def _number_of(workers: int | None) -> int:
     return count
 
 
-def _share(
-    kernel: Kernel, blocks: Iterator[Arrays], length: int, in_out: bool, height: int, count: int
-) -> None:
+def _share(plan: Plan, blocks: Iterator[Arrays], count: int) -> None:
     """Threads that take one block after the other; none is left when this returns or raises."""
     lock, stop = Lock(), Event()
 
@@ -222,7 +228,7 @@ def _share(
 
     def work() -> None:
         try:
-            _work(kernel, taken(), length, in_out, height)
+            _work(plan, taken())
         except BaseException:
             stop.set()
             raise
