@@ -61,7 +61,7 @@ def _add_race(commands: Any) -> None:
         help="time fast against other libraries, in interleaved rounds",
         description="Softmax at several sizes, log-softmax and log-sum-exp at the first, against "
         f"np.exp and the installed ones of {', '.join(race.RIVALS)}, in one process and one thread "
-        "(A B A B ...). Prints a table of medians and of ratios, which are medians of the ratios "
+        "(A B, B A, ...). Prints a table of medians and of ratios, which are medians of the ratios "
         "within each round.",
     )
     raced.add_argument(

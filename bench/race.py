@@ -1,4 +1,4 @@
-"""race: `fast` against other libraries and a bare np.exp, in interleaved rounds (A B A B ...).
+"""race: `fast` against other libraries and a bare np.exp, in interleaved rounds (A B, B A, ...).
 
 A machine's speed changes from second to second; the ratio of two neighbours in one round does so
 much less. Each ratio is the median over rounds of the other's time over that of `fast`. In a round
@@ -128,9 +128,11 @@ def _calls(
 def interleaved(
     calls: dict[str, Call], rounds: int, limit: float = math.inf, in_a_row: float = 0.0
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round (A B A B ...); one round at least, to `limit` seconds.
+    """Seconds of each call in each round; one round at least, to `limit` seconds.
 
-    Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call.
+    Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call. Every
+    round begins with another call (A B C, B C A, ...): so none always comes after the same one, and
+    finds memory as that has left it.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + limit
@@ -139,8 +141,9 @@ def interleaved(
         for turn in range(rounds):
             if turn and time.perf_counter() > end:
                 break
-            for name, call in calls.items():
-                seconds[name].append(_seconds_of(call, numbers[name]))
+            first = turn % len(calls)
+            for name in [*calls][first:] + [*calls][:first]:
+                seconds[name].append(_seconds_of(calls[name], numbers[name]))
     return seconds
 
 

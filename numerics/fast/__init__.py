@@ -50,7 +50,8 @@ def fast_softmax(
     out : ndarray, optional
         Where to put the result: shape and dtype of `x`; may be `x` itself.
     workers : int, optional
-        Threads to share the rows among; -1 takes all cores, -2 all but one. The bits are the same.
+        Most threads to share the rows among, in blocks of up to 4 MiB; -1 takes all cores, -2 all
+        but one. The bits are the same.
 
     Returns
     -------

@@ -117,7 +117,7 @@ def _apart(x: FloatArray, out: FloatArray | None) -> FloatArray:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to call a kernel: `height` rows of `length` in a block; it works in `out` without `room`."""
+    """How to call a kernel: blocks of `height` rows, and `room`, or None: it works in `out`."""
 
     kernel: Kernel
     length: int
