@@ -68,12 +68,13 @@ def _race(options: argparse.Namespace) -> None:
     wanted = race.cells(options.mebibytes)
     measured = list(_progress(race.run(wanted, found, options.rounds), len(wanted), "racing"))
     if options.output:
+        sampled = _progress(race.SAMPLED_CELLS, len(race.SAMPLED_CELLS), "sampling")
         content = race.content(
             measured,
             found,
             steps=race.steps(options.rounds),
             calls=race.small_calls(found, options.rounds),
-            sampled=race.sampled(found, race.SAMPLED),
+            sampled=race.sampled(sampled, found),
         )
         write_whole(options.output, runs.to_json(content))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")

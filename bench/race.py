@@ -13,7 +13,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +36,11 @@ SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
 IN_A_ROW = 0.005
 """Seconds that one measurement takes at least, in as many calls."""
 
-SAMPLED_COLUMNS = (5, 64, 600, 4096)
+SAMPLED_CELLS = tuple(itertools.product(FORMATS, (5, 64, 600, 4096)))
 SAMPLED = 2**24
-"""Results of each format, K and library that are compared with `exact`."""
+"""About so many results of each format, K and library are compared with `exact`."""
 DRAWN = 2**18
+"""About so many of them at a time."""
 TABLES = ("steps", "calls", "sampled")
 
 Call: TypeAlias = Callable[[], Any]
@@ -156,9 +157,9 @@ def _seconds_of(call: Call, number: int) -> float:
 
 def _number(call: Call, in_a_row: float) -> int:
     """How many calls take so long; the first one is for compilers and page tables."""
-    if _seconds_of(call, 1) > 100 * in_a_row:
+    if _seconds_of(call, 1) >= 100 * in_a_row:
         return 1
-    return math.ceil(in_a_row / _seconds_of(call, 1))
+    return max(1, math.ceil(in_a_row / max(_seconds_of(call, 1), 1e-9)))
 
 
 def steps(rounds: int) -> Table:
@@ -242,8 +243,8 @@ def _formula(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return quotient
 
 
-def sampled(found: dict[str, peers.Peer], results: int) -> Table:
-    """Largest distance in ulp from `exact` over so many results for each K; for docs/fast.md.
+def sampled(cells: Iterable[tuple[str, int]], found: dict[str, peers.Peer]) -> Table:
+    """Largest distance in ulp from `exact`, by format and K of the cells; for docs/fast.md.
 
     Of softmax, on rows that `fast` does not shift and whose sums may round badly: normal logits of
     scale 1 to 10, the largest of each row between 0 and 10.
@@ -251,9 +252,9 @@ def sampled(found: dict[str, peers.Peer], results: int) -> Table:
     softmax_of = {f"`{name}`": METHODS[name].softmax for name in ("fast", "stable")}
     softmax_of |= {name: peer.subject().functions["softmax"] for name, peer in found.items()}
     made: Table = {}
-    for format_name, columns in itertools.product(FORMATS, SAMPLED_COLUMNS):
+    for format_name, columns in cells:
         rng = np.random.default_rng([SEED, columns])
-        for _ in range(math.ceil(results / DRAWN)):
+        for _ in range(SAMPLED // DRAWN):
             x = _unshifted_rows(format_name, columns, rng)
             exact = METHODS["exact"].softmax(x)
             ulp = np.spacing(exact).astype(np.float64)

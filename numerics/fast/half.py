@@ -22,7 +22,7 @@ SIGN = np.int16(-0x8000)
 INFINITY = 0x7C00
 MINUS_INFINITY = 0xFC00
 OVERFLOW = np.float32(2.0**16)
-FEW = 2**14
+TOGETHER = 2**14
 """Numbers that are looked at together, so that temporaries stay small."""
 
 
@@ -36,8 +36,8 @@ def widen(x: FloatArray, out: FloatArray) -> FloatArray:
     np.multiply(out, BIAS, out=out)
     if bits.max() >= INFINITY or bits.view(np.uint16).max() >= MINUS_INFINITY:
         flat = out.reshape(-1)
-        for start in range(0, flat.size, FEW):
-            _set_special(flat[start : start + FEW])
+        for start in range(0, flat.size, TOGETHER):
+            _set_special(flat[start : start + TOGETHER])
     return out
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -166,7 +166,7 @@ def _shift_of(limits: Range, sums: FloatArray, x: FloatArray, largest: FloatArra
     below = sums < limits.smallest
     kept = ~below & (sums <= limits.largest)
     if below.any():
-        kept |= below & (_extreme_of(x, np.minimum)[0] >= limits.working.exp_underflow)
+        kept |= below & (_extreme_of(x, np.minimum, np.argmin)[0] >= limits.working.exp_underflow)
     result: FloatArray = np.where(kept, 0, largest).astype(limits.working.dtype, copy=False)
     return result
 
@@ -325,13 +325,15 @@ def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> 
 
 def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     """The largest entry of each row, and its column where rows are long enough to ask for it."""
-    return _extreme_of(x, np.maximum)
+    return _extreme_of(x, np.maximum, np.argmax)
 
 
-def _extreme_of(x: FloatArray, ufunc: np.ufunc) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
+def _extreme_of(
+    x: FloatArray, extreme: np.ufunc, place_of: Callable[..., npt.NDArray[np.intp]]
+) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
     if x.shape[1] * x.itemsize < FEW_BYTES:
-        return over_few(ufunc, x), None
-    place = x.argmax(axis=1) if ufunc is np.maximum else x.argmin(axis=1)
+        return over_few(extreme, x), None
+    place = place_of(x, axis=1)
     return x[np.arange(len(x)), place], place
 
 

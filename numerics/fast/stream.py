@@ -19,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.fast.kernels import RANGES
+from numerics.fast.kernels import PART_BYTES, RANGES
 from numerics.fast.sums import CHUNK
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 
 BLOCK_BYTES = 2**22
 """Most bytes of a block that is worked on in the result itself."""
-ROOM_BYTES = 2**20 - 3 * 2**17 - 2**15
-"""Most bytes that a worker takes next to input and output, but for a few `kernels.PART_BYTES`."""
+ROOM_BYTES = 2**20 - 3 * PART_BYTES - 2**15
+"""Most bytes of room: with temporaries, a worker takes 1 MiB next to input and output."""
 SUMS_BYTES = 32
 """Bytes that a kernel takes for the numbers of a row, such as its sum."""
 UNBUFFERED = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,12 +29,26 @@ def test_rounds_are_interleaved_and_begin_with_another_call() -> None:
     assert [len(rounds) for rounds in seconds.values()] == [3, 3]
 
 
-def test_short_calls_are_timed_several_in_a_row() -> None:
-    order: list[str] = []
-    calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    seconds = race.interleaved(calls, 1, in_a_row=0.001)
-    assert len(order) > 20
-    assert [len(rounds) for rounds in seconds.values()] == [1, 1]
+@pytest.mark.parametrize(("seconds", "number"), [(2.0**-13, 8), (2.0**-9, 1), (2.0**-3, 1)])
+def test_short_calls_are_timed_several_in_a_row(
+    seconds: float, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def call() -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert race.interleaved({"a": call}, 3, in_a_row=2.0**-10) == {"a": [seconds] * 3}
+    before = 1 if seconds > 100 * 2.0**-10 else 2
+    assert clock[0] == seconds * (before + 3 * number)
+
+
+def test_a_call_that_the_clock_cannot_see_is_timed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    assert race.interleaved({"a": lambda: None}, 2) == {"a": [0.0, 0.0]}
 
 
 def test_the_command_writes_what_it_prints(
