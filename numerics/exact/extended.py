@@ -242,7 +242,8 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
         for columns, found in kept or _pieces(block):
             if wanted is None:
                 rounded, undecided = _quotient(found, spread, format)
-                if block.smallest < block.top + LOWEST:
+                # The difference, rounded, is no larger than that of any row, rounded.
+                if block.smallest - block.top < LOWEST:
                     gap = block.piece(columns) - block.spread(block.largest)
                     _decide_far(gap, rounded, undecided)
                 yield (rows, columns), block.back(rounded), block.back(undecided)

@@ -221,7 +221,7 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
                 _replace(low, undecided, at, nearest_number(value, value * (2 * proved), FP16))
             else:
                 undecided = np.not_equal(low, high)
-                if block.smallest < block.top + NORMAL:
+                if block.smallest - block.top < NORMAL:
                     _settle_subnormal(low, undecided, piece, proved)
             yield (rows, columns), block.back(low), block.back(undecided)
 

@@ -33,8 +33,10 @@ def nearest(
 ) -> Rounded:
     """(high + low + lower +- error) 2^exponent rounded to nearest, and where that is two numbers.
 
-    high + low is taken exactly, so that a tiny `lower` decides ties. |low| is much smaller than
-    |high|; the others are smaller still: a quarter of a place is refused.
+    high + low is taken exactly, so that a tiny `lower` decides ties. |low| <= |high|; |lower| and
+    the error are below a quarter of a place, or the result is undecided. An end of the interval
+    that is a midpoint is undecided, too: this never breaks a tie. A zero has the sign of high.
+    docs/exact.md has the lemma and its proof.
     """
     high, low = fast_two_sum(high, low)
     negative = np.signbit(high)
@@ -42,7 +44,7 @@ def nearest(
     below, above = np.where(negative, -above, below), np.where(negative, -below, above)
     high, low = np.abs(high), np.where(negative, -low, low)
     # Everything in units of the last place of the result, 2^unit.
-    lowest = format.min_exponent - format.precision + 1
+    lowest = lowest_unit(format)
     unit = np.maximum(np.frexp(high)[1] + exponent - format.precision, lowest)
     unit = np.where(high == 0, lowest, unit)
     shift = np.maximum(exponent - unit, -2000)
@@ -55,7 +57,8 @@ def nearest(
     first = _step(middle, below, narrow, up=np.greater, down=np.less_equal)
     last = _step(middle, above, narrow, up=np.greater_equal, down=np.less)
     small = (np.abs(below) < 0.25) & (np.abs(above) < 0.25)
-    return _assembled(whole + last, unit, negative, format), ~(small & (first == last))
+    rounded = _assembled(whole + last, unit, negative, format)
+    return rounded, ~(small & (first == last))
 
 
 def _step(
@@ -101,12 +104,19 @@ def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Roun
 
 
 def _assembled(whole: FloatArray, unit: FloatArray, negative: Flags, format: Format) -> FloatArray:
-    """+-whole 2^unit, which the format has, as subnormal numbers or as infinity too."""
+    """+-whole 2^unit, which the format has, as subnormal numbers or as infinity too.
+
+    Multiples of the smallest number, up to the second binade, have the bits of an integer.
+    """
     result: FloatArray = np.ldexp(whole, unit).astype(format.dtype)
-    subnormal = whole < 2.0 ** (format.precision - 1)
     codes = codes_of(result)
-    np.copyto(codes, whole.astype(codes.dtype), where=subnormal)
+    np.copyto(codes, whole.astype(codes.dtype), where=unit == lowest_unit(format))
     return np.asarray(np.where(negative, -result, result))
+
+
+def lowest_unit(format: Format) -> int:
+    """Exponent of the smallest subnormal number, the last place of all below 2^min_exponent."""
+    return format.min_exponent - format.precision + 1
 
 
 def codes_of(x: FloatArray) -> Bits:

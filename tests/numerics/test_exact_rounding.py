@@ -1,0 +1,106 @@
+"""The rounding test of `exact` against integers: no decided case may be wrong.
+
+Values are N + f places of a format with f in eighths, so that midpoints, powers of two from both
+sides, subnormal numbers, the smallest normal and the largest number are all met, with a `lower` and
+an error of every size from 2^-100 of a place to what is refused. docs/exact.md proves the lemma.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numerics import FORMATS, Format
+from numerics.exact import rounding
+from numerics.exact.rounding import lowest_unit, nearest
+from numerics.formats import FloatArray
+
+CASES = 120_000
+SCALE = 1600
+"""Numbers are compared as integers, in units of 2^-SCALE."""
+
+
+def _numerators(format: Format, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """N as an integer of the format, and the exponent of its last place."""
+    hidden, lowest = 2 ** (format.precision - 1), lowest_unit(format)
+    highest = format.max_exponent - format.precision + 1
+    near_powers = hidden + np.array([-2, -1, 0, 0, 0, 0, 1, 2])
+    numbers = np.concatenate([near_powers, [2 * hidden - 1, 2 * hidden, 1, 0, 2, 3, hidden // 2]])
+    whole = rng.choice(numbers, CASES)
+    anything = rng.random(CASES) < 0.25
+    whole[anything] = rng.integers(0, 2 * hidden, int(anything.sum()))
+    edges = np.array([lowest, lowest, lowest, lowest + 1, lowest + 2, -10, highest - 1, highest])
+    unit = rng.choice(edges, CASES)
+    below = rng.random(CASES) < 0.05  # a small part of the smallest number
+    unit[below] = lowest - rng.integers(1, 2 * format.precision, int(below.sum()))
+    return whole.astype(np.float64), unit
+
+
+def _sizes(rng: np.random.Generator) -> FloatArray:
+    """From 2^-100 to 2^-1 of a place; powers of two and others."""
+    return np.ldexp(rng.choice([1.0, 1.25, 1.999], CASES), rng.integers(-100, -1, CASES))
+
+
+def _integers(x: FloatArray, exponent: FloatArray) -> list[int]:
+    """x 2^exponent in units of 2^-SCALE."""
+    significand, own = np.frexp(x)
+    whole = np.ldexp(significand, 53).astype(np.int64).tolist()
+    shifts = (own + exponent - 53 + SCALE).tolist()
+    assert min(shifts) >= 0
+    return [n << shift for n, shift in zip(whole, shifts, strict=True)]
+
+
+def _place(x: int, format: Format) -> int:
+    """The last place of x 2^-SCALE in the format, as a power of two in the same units."""
+    return max(abs(x).bit_length() - format.precision, lowest_unit(format) + SCALE)
+
+
+def _to_nearest(x: int, format: Format) -> tuple[int, bool]:
+    """Bits of |x| 2^-SCALE rounded to nearest, as if there were no infinity; and whether it ties."""
+    place = _place(x, format)
+    whole, rest = divmod(abs(x), 1 << place)
+    half = 1 << (place - 1)
+    whole += rest > half or (rest == half and whole & 1)
+    code = whole + ((place - lowest_unit(format) - SCALE) << (format.precision - 1))
+    return code, rest == half
+
+
+def _decided(ends: tuple[int, int], format: Format) -> int | None:
+    """What all numbers between two ends are rounded to; None for two, or if an end is a tie."""
+    (low, low_ties), (high, high_ties) = (_to_nearest(end, format) for end in ends)
+    return None if low != high or low_ties or high_ties else low
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_no_decided_case_is_wrong(format: Format) -> None:
+    rng = np.random.default_rng([2021, *format.name.encode()])
+    whole, unit = _numerators(format, rng)
+    eighths = rng.integers(-8, 9, CASES) / 8
+    sign, scale = rng.choice([-1.0, 1.0], CASES), rng.integers(-40, 40, CASES)
+    high = np.maximum(whole + eighths, 0)
+    low = np.where(high > 0, (whole - high) + eighths, 0)
+    beyond = rng.random(CASES) < 0.3
+    low[beyond] += np.ldexp(high[beyond], -54 - rng.integers(0, 40, int(beyond.sum())))
+    lower = _sizes(rng) * rng.choice([-1, 0, 1], CASES)
+    error = _sizes(rng) * rng.choice([0, 1, 1, 1], CASES)
+    given = [np.ldexp(part, scale) for part in (sign * high, sign * low, error, sign * lower)]
+    with np.errstate(all="ignore"):  # as `exact` calls it
+        rounded, undecided = nearest(*given[:3], format, lower=given[3], exponent=unit - scale)
+    assert (np.signbit(rounded) == (sign < 0))[~undecided].all()
+    wrong, timid = [], []
+    infinity = (2 * format.max_exponent + 1) << (format.precision - 1)
+    found = np.where(undecided, -1, rounding.magnitudes(rounded).astype(np.int64)).tolist()
+    parts = zip(*(_integers(part, unit) for part in (high, low, lower, error)), strict=True)
+    for i, (a, b, c, e) in enumerate(parts):
+        case = f"{whole[i]} + {eighths[i]} 2^{unit[i]}, {low[i]}, {lower[i]} +- {error[i]}"
+        value, slack = a + b + c, (abs(b) + abs(c) + e) >> 49
+        if found[i] >= 0:
+            expected = _decided((value - e, value + e), format)
+            wrong += [case] if expected is None or min(expected, infinity) != found[i] else []
+        elif a and 5 * (abs(c) + e) < 1 << _place(a + b, format):
+            # Only an end within a rounding error of a midpoint may be refused for nothing.
+            ends = value - e - slack, value + e + slack
+            timid += [case] if _decided(ends, format) is not None else []
+    assert wrong == []
+    assert timid == []
+    assert np.count_nonzero(~undecided) >= 100_000
