@@ -56,7 +56,7 @@ def _place(x: int, format: Format) -> int:
 
 
 def _to_nearest(x: int, format: Format) -> tuple[int, bool]:
-    """Bits of |x| 2^-SCALE rounded to nearest, as if there were no infinity; and whether it ties."""
+    """Bits of |x| 2^-SCALE to nearest, as if there were no infinity; and whether it ties."""
     place = _place(x, format)
     whole, rest = divmod(abs(x), 1 << place)
     half = 1 << (place - 1)
