@@ -242,8 +242,7 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
         for columns, found in kept or _pieces(block):
             if wanted is None:
                 rounded, undecided = _quotient(found, spread, format)
-                # The difference, rounded, is no larger than that of any row, rounded.
-                if block.smallest - block.top < LOWEST:
+                if block.lowest_gap < LOWEST:
                     gap = block.piece(columns) - block.spread(block.largest)
                     _decide_far(gap, rounded, undecided)
                 yield (rows, columns), block.back(rounded), block.back(undecided)
