@@ -39,8 +39,8 @@ ERROR = 1.5 * 2.0**-75
 """Relative error of a softmax."""
 LOG_ERROR = 2.0**-72
 """Relative error of log1p(r)."""
-LEFT_OUT = 2.0**-870
-"""What gaps below LOWEST add to r at most."""
+LEFT_OUT = 2.0**-862
+"""What 2^32 gaps below LOWEST add to r at most."""
 
 PER_STEP = STEPS / math.log(2)
 STEP_BITS = STEPS.bit_length() - 1
