@@ -12,8 +12,8 @@ from bench.commands.arguments import ROOT
 from bench.judge import verdict
 from bench.judge.conditions import Conditions, violations
 from bench.judge.verdict import Verdict
-from bench.lab import comparison
-from bench.lab.comparison import PredictionError
+from bench.lab import results
+from bench.lab.predictions import PredictionError
 from bench.measure import race
 from bench.runs import keep, run_file
 from bench.runs.files import MarkerError, check_writable, write_whole
@@ -55,7 +55,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    for path in comparison.write(options.output, options.readme):
+    for path in results.write(options.output, options.readme):
         print(f"wrote {path}")
 
 
@@ -91,6 +91,7 @@ def _misrounded(options: argparse.Namespace) -> int:
     import secrets
 
     from bench.measure import misrounded
+    from bench.show import misrounded_tables
 
     if options.output:
         check_writable(options.output)
@@ -99,7 +100,7 @@ def _misrounded(options: argparse.Namespace) -> int:
     found, cells = misrounded.measure(options.rows, seed, options.rounds, _progress)
     if options.output:
         write_whole(options.output, run_file.to_json(misrounded.content(found, cells, seed)))
-    print(misrounded.counts_table(found), misrounded.times_table(cells), sep="\n\n")
+    print(misrounded_tables.counts_table(found), misrounded_tables.times_table(cells), sep="\n\n")
     print(*found.witnesses, sep="\n")
     return 1 if found.witnesses else 0
 

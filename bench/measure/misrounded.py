@@ -177,38 +177,3 @@ def load(path: Path) -> tuple[Found, list[Cell], str]:
         return Found(**file["counts"]), cells, f"{made}, seed {file['seed']}"
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise run_file.RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None
-
-
-# --- Tables --------------------------------------------------------------------------------------
-
-
-def counts_table(found: Found) -> str:
-    """Misrounded outputs of all, by operation and format."""
-    from bench.show.tables import misrounded
-
-    counts = {
-        tuple(key.split()): (found.misrounded[key], outputs)
-        for key, outputs in found.outputs.items()
-    }
-    return misrounded(counts, OPERATIONS)
-
-
-def times_table(cells: Sequence[Cell]) -> str:
-    """Time of `exact` over SciPy's by K, with the geometric mean, and ns per element."""
-    import statistics
-
-    from bench.show.tables import TITLES, figure, markdown
-
-    rows = []
-    for operation in OPERATIONS[:2]:
-        for name in FORMATS:
-            mine = [c for c in cells if c.operation == operation and c.format == name]
-            ratios = [cell.ratio("exact", "scipy") for cell in mine]
-            shown = [
-                f"{figure(ratio)} ({figure(cell.ns_per_element('exact'))} ns)"
-                for ratio, cell in zip(ratios, mine, strict=True)
-            ]
-            mean = figure(statistics.geometric_mean(ratios))
-            rows.append([TITLES[operation], name, f"**{mean}**", *shown])
-    lengths = [f"K = {columns:,}" for columns in race.COLUMNS]
-    return markdown(["operation", "format", "geometric mean", *lengths], rows, text=2)

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from bench.judge.diff import BETTER, WORSE, Condition, Diff, environment_changes
 from bench.runs import run_file
-from bench.show.tables import TITLES, figure, markdown
+from bench.show.markdown import TITLES, figure, markdown
 
 if TYPE_CHECKING:
     import pandas as pd

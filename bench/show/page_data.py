@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.inputs.cases import CASES
 from bench.measure import witness
-from bench.show.tables import TITLES, provenance
+from bench.show.markdown import TITLES
+from bench.show.tables import provenance
 from bench.subjects.subject import printable
 from numerics import FORMATS, OPERATIONS
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bench.show.tables import TITLES, figure, markdown
+from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:

@@ -83,12 +83,12 @@ def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
 
 
 def _of_run(run: Run, by_version: Sequence[Run]) -> Sections:
-    from bench.show import tables, versions
+    from bench.show import misrounded_tables, tables, versions
 
     return {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
-            "misrounded": tables.misrounded_of(run),
+            "misrounded": misrounded_tables.misrounded_of(run),
             "invariances": tables.invariances(run),
             "versions": versions.summary(by_version),
         },
@@ -121,14 +121,15 @@ def _raced(root: Path) -> Sections:
 
 def _counted(root: Path) -> Sections:
     from bench.measure import misrounded
+    from bench.show import misrounded_tables
 
     if not (root / "results" / MISROUNDED).exists():
         return {}
     found, times, made = misrounded.load(root / "results" / MISROUNDED)
     return {
         "docs/exact.md": {
-            "counts": f"{misrounded.counts_table(found)}\n\n*{made}*",
-            "times": misrounded.times_table(times),
+            "counts": f"{misrounded_tables.counts_table(found)}\n\n*{made}*",
+            "times": misrounded_tables.times_table(times),
         }
     }
 
@@ -174,7 +175,7 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
 
 
 def _findings(run: Run) -> list[str]:
-    from bench.show.tables import TITLES, figure
+    from bench.show.markdown import TITLES, figure
 
     accuracy = run.accuracy
     ordinary = accuracy[accuracy["family"] == "random"]

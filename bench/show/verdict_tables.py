@@ -15,7 +15,7 @@ from bench.judge.conditions import changed, counts
 from bench.judge.verdict import COLUMNS, Cell, Verdict, Witness
 from bench.measure.invariance import Invariance
 from bench.measure.witness import as_python, short_hex
-from bench.show.tables import TITLES, figure, markdown
+from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS, OPERATIONS
 
 Part: TypeAlias = str | Table

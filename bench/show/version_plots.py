@@ -17,8 +17,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 from bench.judge.diff import MIN_EFFECT
 from bench.runs.run_file import shared
 from bench.show import versions
+from bench.show.markdown import figure
 from bench.show.style import CEILING, colour, legend, panels, short, subjects
-from bench.show.tables import figure
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from bench.runs.files import write_all
 from bench.runs.keep import BITS
 from bench.runs.run_file import Run
 from bench.show import diff_tables
-from bench.show.tables import TITLES, figure, markdown, provenance, runs_compared
+from bench.show.markdown import TITLES, figure, markdown
+from bench.show.tables import provenance, runs_compared
 from numerics import FORMATS
 
 if TYPE_CHECKING:
