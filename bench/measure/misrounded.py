@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.inputs.cases import Batch
-from bench.measure import race
-from bench.measure.race import Cell
-from bench.runs import run_file
+from bench.measure import race, timing
+from bench.measure.timing import Cell
+from bench.runs.environment import environment
+from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
@@ -150,16 +151,16 @@ def times(wanted: Sequence[tuple[str, str, int, int]], rounds: int) -> Iterator[
             "exact": getattr(METHODS["exact"], operation),
             "scipy": scipy.operations[operation],
         }
-        calls: dict[str, race.Call] = {
+        calls: dict[str, timing.Call] = {
             name: partial(function, x) for name, function in raced.items()
         }
-        yield Cell(operation, format_name, size, len(x), columns, race.interleaved(calls, rounds))
+        yield Cell(operation, format_name, size, len(x), columns, timing.interleaved(calls, rounds))
 
 
 def content(found: Found, cells: Sequence[Cell], seed: int) -> dict[str, Any]:
     """What the file holds."""
     return {
-        "environment": run_file.environment(),
+        "environment": environment(),
         "scipy": libraries.load("scipy").version,
         "seed": seed,
         "counts": asdict(found),
@@ -176,39 +177,4 @@ def load(path: Path) -> tuple[Found, list[Cell], str]:
         cells = [Cell(**cell) for cell in file["cells"]]
         return Found(**file["counts"]), cells, f"{made}, seed {file['seed']}"
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise run_file.RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None
-
-
-# --- Tables --------------------------------------------------------------------------------------
-
-
-def counts_table(found: Found) -> str:
-    """Misrounded outputs of all, by operation and format."""
-    from bench.show.tables import misrounded
-
-    counts = {
-        tuple(key.split()): (found.misrounded[key], outputs)
-        for key, outputs in found.outputs.items()
-    }
-    return misrounded(counts, OPERATIONS)
-
-
-def times_table(cells: Sequence[Cell]) -> str:
-    """Time of `exact` over SciPy's by K, with the geometric mean, and ns per element."""
-    import statistics
-
-    from bench.show.tables import TITLES, figure, markdown
-
-    rows = []
-    for operation in OPERATIONS[:2]:
-        for name in FORMATS:
-            mine = [c for c in cells if c.operation == operation and c.format == name]
-            ratios = [cell.ratio("exact", "scipy") for cell in mine]
-            shown = [
-                f"{figure(ratio)} ({figure(cell.ns_per_element('exact'))} ns)"
-                for ratio, cell in zip(ratios, mine, strict=True)
-            ]
-            mean = figure(statistics.geometric_mean(ratios))
-            rows.append([TITLES[operation], name, f"**{mean}**", *shown])
-    lengths = [f"K = {columns:,}" for columns in race.COLUMNS]
-    return markdown(["operation", "format", "geometric mean", *lengths], rows, text=2)
+        raise RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None

@@ -19,8 +19,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from bench.show import plots, version_plots
+from bench.show.markdown import TITLES, figure
 from bench.show.style import PALETTE, STYLE, as_svg, subjects
-from bench.show.tables import TITLES, figure
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:

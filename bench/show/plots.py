@@ -17,9 +17,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.measure.metrics import SURVIVAL_THRESHOLDS
+from bench.runs.records import SURVIVAL_THRESHOLDS
 from bench.runs.run_file import shared
 from bench.show import version_plots
+from bench.show.markdown import HEADLINE_COLUMNS, TITLES
 from bench.show.style import (
     CEILING,
     ERRORS,
@@ -35,7 +36,6 @@ from bench.show.style import (
     rendered,
     subjects,
 )
-from bench.show.tables import HEADLINE_COLUMNS, TITLES
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:

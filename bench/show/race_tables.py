@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bench.show.tables import TITLES, figure, markdown
+from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:
-    from bench.measure.race import Cell, Table
+    from bench.measure.race import Table
+    from bench.measure.timing import Cell
 
 
 def softmax(cells: Sequence[Cell]) -> str:

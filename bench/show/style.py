@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.show.tables import TITLES, figure
+from bench.show.markdown import TITLES, figure
 from numerics import FORMATS, METHODS
 
 if TYPE_CHECKING:

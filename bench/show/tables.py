@@ -1,149 +1,19 @@
-"""Records and lab results as Markdown. Formats figures; computes nothing but maxima."""
+"""Runs as Markdown. Formats figures; computes nothing but maxima."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
 from numerics import FORMATS, METHODS, OPERATIONS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.lab.comparison import Comparison, Divergence
     from bench.runs.run_file import Run
-
-TITLES = {
-    "softmax": "softmax",
-    "log_softmax": "log-softmax",
-    "log_sum_exp": "log-sum-exp",
-    "cross_entropy": "cross-entropy",
-}
-HEADLINE_COLUMNS = 600
-"""Row length at which the headline table and plot give the time."""
-
-
-def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
-    """A Markdown table: the first `text` columns to the left, the others to the right."""
-    from tabulate import tabulate
-
-    alignment = ["left"] * text + ["right"] * (len(headers) - text)
-    return tabulate(
-        rows, headers, tablefmt="pipe", colalign=alignment if rows else None, disable_numparse=True
-    )
-
-
-def ratio(value: float) -> str:
-    """A ratio to a bound: three digits, but never 1 for what is below it.
-
-    >>> [ratio(x) for x in (0.5, 0.99971, 1.0, 1.3)]
-    ['0.5', '>0.999', '1', '1.3']
-    """
-    return ">0.999" if 0.9995 <= value < 1 else figure(value)
-
-
-def figure(value: float) -> str:
-    """Three significant digits, with k, M, G, T beyond a thousand; - for what was not measured.
-
-    >>> [figure(x) for x in (0.5, 15_600_000.0, 123.4, 999.9, 0.0, 2e30)]
-    ['0.5', '15.6M', '123', '1k', '0', '2e30']
-    """
-    if value is None or math.isnan(value):
-        return "-"
-    if value == 0 or 1e-3 <= abs(value) < 999.5:
-        return f"{value:.3g}"
-    for power, suffix in ((3, "k"), (6, "M"), (9, "G"), (12, "T")):
-        if 999.5 <= abs(value) < 9.995 * 10 ** (power + 2):
-            return f"{value / 10**power:.3g}{suffix}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-
-
-# --- The lab -------------------------------------------------------------------------------------
-
-
-def predictions(predicted: dict[str, Any]) -> str:
-    """One row for each case, the three formats side by side where they differ."""
-
-    def cell(table: dict[str, Any], name: str) -> str:
-        values = [table[format_name][name] for format_name in FORMATS]
-        return values[0] if len(set(values)) == 1 else " / ".join(values)
-
-    authors = {"lab": "the lab", "ours": "us"}
-    rows = [
-        [case, authors[table["by"]]]
-        + [cell(table, name) for name in ("naive_nan", "stable_nan", "cross_entropy")]
-        for case, table in predicted.items()
-    ]
-    headers = ["case", "predicted by", "naive NaN?", "stable NaN?", "cross-entropy, label 1"]
-    return markdown(headers, rows, text=2)
-
-
-def lab_results(comparisons: Sequence[Comparison]) -> str:
-    """One row for each case and format."""
-    rows = []
-    for c in comparisons:
-        valid = [d for d in c.relative_difference if not math.isnan(d)]
-        rows.append(
-            [c.case, c.format]
-            + ["**NaN**" if outcome.has_nan else "no" for outcome in (c.naive, c.stable)]
-            + [_digits(outcome.sum, 8) for outcome in (c.naive, c.stable)]
-            + [_digits(outcome.largest, 4) for outcome in (c.naive, c.stable)]
-            + [figure(max(valid, default=math.nan))]
-            + [_loss(outcome.cross_entropy) for outcome in (c.naive, c.stable)]
-        )
-    headers = ["case", "format", "NaN, naive", "NaN, stable", "sum, naive", "sum, stable"]
-    headers += ["max, naive", "max, stable", "rel. diff.", "CE, naive", "CE, stable"]
-    return markdown(headers, rows, text=2)
-
-
-def divergences(comparisons: Sequence[Comparison], explained: Sequence[Divergence]) -> str:
-    """Prediction against reality, with the reason for each divergence."""
-    from bench.lab.comparison import reality
-
-    actual = {(c.case, c.format): reality(c) for c in comparisons}
-    names = {
-        "naive_nan": "naive NaN?",
-        "stable_nan": "stable NaN?",
-        "cross_entropy": "cross-entropy",
-    }
-    rows = []
-    for entry in explained:
-        found = [actual[entry.case, name][entry.figure] for name in entry.formats]
-        shown = [_digits(float(v), 4) if _is_float(v) else v for v in found]
-        rows.append(
-            [
-                entry.case,
-                ", ".join(entry.formats),
-                names[entry.figure],
-                entry.predicted,
-                shown[0] if len(set(shown)) == 1 else " / ".join(shown),
-                entry.because,
-            ]
-        )
-    headers = ["case", "format", "figure", "predicted", "reality", "because"]
-    return markdown(headers, rows, text=6)
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _digits(value: float, digits: int) -> str:
-    return "NaN" if math.isnan(value) else f"{value:.{digits}g}"
-
-
-def _loss(value: float | str) -> str:
-    return "IndexError" if isinstance(value, str) else _digits(value, 4)
-
-
-# --- Runs ----------------------------------------------------------------------------------------
 
 
 def provenance(run: Run) -> str:
@@ -240,27 +110,6 @@ def exhaustive(run: Run) -> str:
             + [str(int(mine["failures"].sum()))]
         )
     return markdown(["method", *TITLES.values(), "failures"], rows)
-
-
-def misrounded_of(run: Run) -> str:
-    """`misrounded`, for `exact` and the other libraries in a run."""
-    kept = run.accuracy[~run.accuracy["subject"].isin(METHODS.keys() - {"exact"})]
-    keys = ["subject", "operation", "format"]
-    summed = kept.groupby(keys, sort=False)[["misrounded", "elements"]].sum()
-    counts = {at: (int(wrong), int(outputs)) for at, wrong, outputs in summed.itertuples()}
-    return misrounded(counts, OPERATIONS[:2])
-
-
-def misrounded(counts: Mapping[tuple[str, ...], tuple[int, int]], operations: Sequence[str]) -> str:
-    """How many outputs are not the nearest number, of all, by subject, operation and format."""
-    subjects = list(dict.fromkeys(subject for subject, _, _ in counts))
-    rows = []
-    for operation in operations:
-        for name in FORMATS:
-            found = [counts.get((subject, operation, name)) for subject in subjects]
-            shown = [f"{of[0]:,} of {of[1]:,}" if of else "not offered" for of in found]
-            rows.append([TITLES[operation], name, *shown])
-    return markdown(["operation", "format", *subjects], rows, text=2)
 
 
 def invariances(run: Run) -> str:

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.lab import comparison
-from bench.lab.comparison import Comparison, Outcome, agrees, results_json, run_lab
+from bench.lab import predictions
+from bench.lab import results as lab_results
+from bench.lab.comparison import Comparison, Outcome, run_lab
+from bench.lab.predictions import agrees
+from bench.lab.results import results_json
 from numerics import FORMATS
 
 ROOT = Path(__file__).parents[3]
@@ -69,18 +72,18 @@ def test_cross_entropies(lab: dict[tuple[str, str], Comparison]) -> None:
 
 
 def test_every_divergence_is_explained_and_nothing_else() -> None:
-    assert comparison.unexplained(run_lab()) == set()
+    assert predictions.unexplained(run_lab()) == set()
 
 
 def test_an_unexplained_divergence_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    reasons = comparison.explanations()
-    monkeypatch.setattr(comparison, "explanations", lambda: reasons[1:])
+    reasons = predictions.explanations()
+    monkeypatch.setattr(predictions, "explanations", lambda: reasons[1:])
     case, figure = reasons[0].case, reasons[0].figure
-    assert comparison.unexplained(run_lab()) == {(case, figure, f) for f in reasons[0].formats}
+    assert predictions.unexplained(run_lab()) == {(case, figure, f) for f in reasons[0].formats}
 
 
 def test_the_lab_authors_predictions_stand_slips_included() -> None:
-    predicted = comparison.predictions()
+    predicted = predictions.predictions()
     assert predicted["small magnitudes"]["fp32"]["cross_entropy"] == "1.50"
     assert predicted["large positive"]["fp64"] == {
         "naive_nan": "yes",
@@ -108,14 +111,14 @@ def test_results_json_has_no_nan_token_and_reads_back() -> None:
 
 
 def test_the_committed_results_are_whole_and_readme_shows_them() -> None:
-    results, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
-    manifest = json.loads((results / "manifest.json").read_text())
+    folder, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["seed"] == 42
     assert manifest["dirty"] is False, "run `python -m bench.compare` on a clean checkout"
     for name, digest in manifest["files_sha256"].items():
-        assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest, name
-    committed = read_results((results / "results.json").read_text())
-    assert comparison.fill_readme(readme, committed) == readme
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+    committed = read_results((folder / "results.json").read_text())
+    assert lab_results.fill_readme(readme, committed) == readme
 
     def findings(comparisons: list[Comparison]) -> list[tuple[str, str, bool, bool]]:
         return [(c.case, c.format, c.naive.has_nan, c.stable.has_nan) for c in comparisons]
@@ -126,7 +129,7 @@ def test_the_committed_results_are_whole_and_readme_shows_them() -> None:
 def test_a_divergence_without_a_reason_stops_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(comparison, "explanations", list)
+    monkeypatch.setattr(predictions, "explanations", list)
     assert main(["compare", "-o", str(tmp_path / "results")]) == 2
     assert "predictions.toml" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
