@@ -97,12 +97,16 @@ def _misrounded(options: argparse.Namespace) -> int:
         check_writable(options.output)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    found, cells = misrounded.measure(options.rows, seed, options.rounds, _progress)
+    rows = {"fresh": options.rows, "directed": options.directed}
+    found, cells = misrounded.measure(rows, seed, options.rounds, _progress)
     if options.output:
         write_whole(options.output, to_json(misrounded.content(found, cells, seed)))
-    print(misrounded_tables.counts_table(found), misrounded_tables.times_table(cells), sep="\n\n")
-    print(*found.witnesses, sep="\n")
-    return 1 if found.witnesses else 0
+    for kind, counted in found.items():
+        print(f"{kind} rows", misrounded_tables.counts_table(counted), sep="\n\n", end="\n\n")
+    print(misrounded_tables.times_table(cells))
+    witnesses = [witness for counted in found.values() for witness in counted.witnesses]
+    print(*witnesses, sep="\n")
+    return 1 if witnesses else 0
 
 
 def _verdict(options: argparse.Namespace) -> int:

@@ -82,15 +82,23 @@ def _add_misrounded(commands: Any) -> None:
     counted = commands.add_parser(
         "misrounded",
         help="count the results of exact, and of SciPy, that are not the nearest number",
-        description="Draws fresh rows, judges every output against mpmath, and times exact beside "
-        "SciPy in interleaved rounds. A million rows of each format take about ten minutes.",
+        description="Draws fresh rows, and rows directed at midpoints, powers of two, thresholds "
+        "and cancellation, judges every output against mpmath, and times exact beside SciPy in "
+        "interleaved rounds. Takes about half an hour.",
     )
     counted.add_argument(
         "--rows",
         type=_positive,
         default=1_000_000,
         metavar="N",
-        help="of a format; default: a million",
+        help="fresh ones of a format; default: a million",
+    )
+    counted.add_argument(
+        "--directed",
+        type=_positive,
+        default=90_000,
+        metavar="N",
+        help="directed ones of a format; default: 90,000, which have a million outputs",
     )
     counted.add_argument(
         "--seed", type=_count, metavar="N", help="default: a new one, which is shown"
