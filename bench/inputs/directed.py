@@ -170,7 +170,8 @@ def _beside_the_gap(format: Format, rng: Generator) -> Row:
 
 def _eighths(k: int, format: Format, rng: Generator) -> Any:
     """1/8 to 3/2 places of a number in [2^k, 2^(k+1)]; often 1/4, half a place of those below."""
-    return mp.ldexp(int(rng.choice([2, 2, 4, rng.integers(1, 13)])), k - format.precision - 2)
+    eighths = (2, 2, 4, int(rng.integers(1, 13)))[rng.integers(4)]
+    return mp.ldexp(eighths, k - format.precision - 2)
 
 
 def _cancelling(format: Format, rng: Generator) -> Row:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from bench.inputs.cases import SEED, Case, at_effort
 from bench.judge.verdicts import CASE_SECONDS, COLUMNS, Cell, Speed, Verdict, Witness
 from bench.measure import accuracy, invariance, timing
 from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
-from bench.subjects.specs import quiet
+from bench.runs.track import Track
+from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
 from bench.truth.exact import Exact
 from bench.truth.reference import Cache, references
@@ -35,8 +36,6 @@ _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
 
 Key: TypeAlias = tuple[Case, str]
 Truth: TypeAlias = Mapping[tuple[str, str], dict[str, Exact]]
-Track: TypeAlias = Callable[[Iterable[Any], int, str], Iterable[Any]]
-"""Passes things on, and may show how many of how many there are, and what is done with them."""
 
 
 def measure(

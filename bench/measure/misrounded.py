@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +26,12 @@ from bench.measure import race, timing
 from bench.measure.timing import Cell
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
+from bench.runs.track import Track
 from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
 from numerics import FORMATS, METHODS, OPERATIONS, Format
-
-if TYPE_CHECKING:
-    from bench.judge.verdict import Track
 
 ROWS_OF_A_JOB = 500
 LENGTHS = (2, 3, 5)
@@ -112,7 +111,7 @@ def judge(job: Job) -> Found:
 def _subjects() -> list[Subject]:
     try:
         return [SUBJECTS["exact"], libraries.load("scipy").subject()]
-    except libraries.PeerMissingError:
+    except PeerMissingError:
         return [SUBJECTS["exact"]]
 
 

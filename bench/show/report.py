@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,10 +15,9 @@ from bench.runs import gather, run_file
 from bench.runs.committed import MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
 from bench.runs.files import replace_between_markers, write_all
 from bench.runs.run_file import Run
+from bench.runs.track import Track
 from numerics import FORMATS
 
-Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
-"""Passes figures on as they are drawn, and may show how many of how many there are."""
 Sections: TypeAlias = dict[str, dict[str, str]]
 """What stands between markers, by document and marker."""
 

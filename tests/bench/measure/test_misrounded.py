@@ -15,6 +15,7 @@ from bench.measure import misrounded
 from bench.measure.misrounded import Found, Job, added, judge
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS
 from numerics import FORMATS, OPERATIONS, Format
 from numerics.exact import extended, rounding
@@ -87,7 +88,7 @@ def test_without_scipy_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing(name: str) -> None:
-        raise libraries.PeerMissingError(f"{name}: not installed")
+        raise PeerMissingError(f"{name}: not installed")
 
     monkeypatch.setattr(libraries, "load", missing)
     assert main(["misrounded", "--rows", "1"]) == 2
