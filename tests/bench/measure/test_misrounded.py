@@ -12,12 +12,12 @@ import pytest
 from bench.__main__ import main
 from bench.measure import misrounded
 from bench.measure.misrounded import Found, Job, added, judge
+from bench.runs.committed import ROOT
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS
 from numerics import FORMATS, OPERATIONS
-from tests.bench.show.test_report import RESULTS
 
 
 def test_exact_is_judged_right_and_one_ulp_off_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_any_other_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_committed_count_is_zero_of_a_million() -> None:
-    found, _, _ = misrounded.load(RESULTS / "misrounded.json")
+    found, _, _ = misrounded.load(ROOT / "results" / "misrounded.json")
     for operation in OPERATIONS:
         for name in FORMATS:
             assert found.outputs[f"exact {operation} {name}"] >= 1_000_000
