@@ -7,17 +7,23 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from bench import arguments, compare, keep, race, report, runs, specs, verdict
-from bench.arguments import ROOT
-from bench.compare import PredictionError
-from bench.conditions import Conditions, violations
-from bench.files import MarkerError, check_writable, write_whole
-from bench.peers import PeerMissingError
-from bench.reference import Cache
-from bench.verdict import Verdict
+from bench.commands import arguments
+from bench.commands.arguments import ROOT
+from bench.judge import verdict
+from bench.judge.conditions import Conditions, violations
+from bench.judge.verdict import Verdict
+from bench.lab import results
+from bench.lab.predictions import PredictionError
+from bench.measure import race
+from bench.runs import keep, run_file
+from bench.runs.files import MarkerError, check_writable, write_whole
+from bench.show import report
+from bench.subjects import specs
+from bench.subjects.peers.libraries import PeerMissingError
+from bench.truth.reference import Cache
 
 EXPECTED = (
-    runs.RunFileError,
+    run_file.RunFileError,
     MarkerError,
     PredictionError,
     PeerMissingError,
@@ -49,7 +55,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    for path in compare.write(options.output, options.readme):
+    for path in results.write(options.output, options.readme):
         print(f"wrote {path}")
 
 
@@ -60,7 +66,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _race(options: argparse.Namespace) -> None:
-    from bench import race_tables
+    from bench.show import race_tables
 
     found, missing = race.available()
     if options.output:
@@ -76,7 +82,7 @@ def _race(options: argparse.Namespace) -> None:
             calls=race.small_calls(found, options.rounds),
             sampled=race.sampled(sampled, found),
         )
-        write_whole(options.output, runs.to_json(content))
+        write_whole(options.output, run_file.to_json(content))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
 
@@ -84,7 +90,8 @@ def _race(options: argparse.Namespace) -> None:
 def _misrounded(options: argparse.Namespace) -> int:
     import secrets
 
-    from bench import misrounded
+    from bench.measure import misrounded
+    from bench.show import misrounded_tables
 
     if options.output:
         check_writable(options.output)
@@ -92,8 +99,8 @@ def _misrounded(options: argparse.Namespace) -> int:
     print(f"seed {seed}", flush=True)
     found, cells = misrounded.measure(options.rows, seed, options.rounds, _progress)
     if options.output:
-        write_whole(options.output, runs.to_json(misrounded.content(found, cells, seed)))
-    print(misrounded.counts_table(found), misrounded.times_table(cells), sep="\n\n")
+        write_whole(options.output, run_file.to_json(misrounded.content(found, cells, seed)))
+    print(misrounded_tables.counts_table(found), misrounded_tables.times_table(cells), sep="\n\n")
     print(*found.witnesses, sep="\n")
     return 1 if found.witnesses else 0
 
@@ -117,12 +124,12 @@ def _verdict(options: argparse.Namespace) -> int:
 def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
     from rich.console import Console
 
-    from bench import verdict_tables
+    from bench.show import verdict_tables
 
     conclusions = [verdict_tables.conclusion(one) for one in verdicts]
     if how == "json":
         said = {"conclusions": conclusions, "violations": list(broken)}
-        print(runs.to_json(said | verdict.content(verdicts)), end="")
+        print(run_file.to_json(said | verdict.content(verdicts)), end="")
         return
     print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
     console = Console(markup=False, highlight=False, emoji=False)
@@ -135,11 +142,13 @@ def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from bench import diff, diff_tables, gather
+    from bench.judge import diff
+    from bench.runs import gather
+    from bench.show import diff_tables
 
     shown = gather.told_apart(gather.load_all(options.files))
     if len(shown) < 2:
-        raise runs.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
+        raise run_file.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
     found = diff.against_first(shown, options.min_effect)
     broken = [
         (one, condition, cells)
@@ -158,13 +167,13 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _versions(options: argparse.Namespace) -> None:
-    from bench import versions
+    from bench.show import versions
 
     print(versions.write(options.files, options.output, ROOT / "results", _progress))
 
 
 def _page(options: argparse.Namespace) -> None:
-    from bench import page
+    from bench.show import page
 
     print("wrote", page.write(options.files, options.output, ROOT / "results", _progress))
 

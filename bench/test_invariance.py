@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.invariance import CHECKS, Invariance, measure
-from bench.subjects import Subject
+from bench.measure.invariance import CHECKS, Invariance, measure
+from bench.subjects.subject import Subject
 from numerics import FORMATS
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench import page_plots, version_plots
 from bench.__main__ import main
-from tests.bench.test_runs import run_content
+from bench.show import page_plots, version_plots
+from tests.bench.runs.test_runs import run_content
 
 HOSTILE = (
     "<script>alert(1)</script>",

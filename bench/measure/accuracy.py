@@ -1,0 +1,297 @@
+"""measure(subject, operation, case, format) -> Record: everything known about one cell's errors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.inputs.cases import Batch, Case, checksum
+from bench.measure import metrics, witness
+from bench.measure.metrics import Errors, Summary
+from bench.subjects.subject import FOREIGN, Subject, described
+from bench.truth.reference import Exact
+from numerics.facts import Bound, RowFacts
+from numerics.formats import FloatArray, Format
+
+ELEMENTWISE = ("softmax", "log_softmax")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Measured errors against the subject's own bound.
+
+    `ratio` is the largest error over its bound, taken at an output with `ulp` error and bound
+    `bound_ulp`; `claimed` counts outputs with a finite bound, `broken` those that exceed it, in
+    rows of the lengths `broken_widths`.
+    """
+
+    ratio: float
+    ulp: float
+    bound_ulp: float
+    claimed: int
+    broken: int
+    broken_widths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: subject x operation x case x format, with every figure measured on it.
+
+    `outcome` is "measured", "undefined" (labels out of range, where an IndexError is expected;
+    `message` holds what came), or, with a `message`, "raised", "wrong result" (in shape or dtype)
+    or "wrote to input". `worst` is the output with the largest error, a failure before any number;
+    `largest` that with the largest finite error, None where it is the same.
+    """
+
+    subject: str
+    operation: str
+    case: str
+    family: str
+    format: str
+    input_sha256: str
+    outcome: str
+    message: str = ""
+    summary: Summary | None = None
+    sum_defect: float | None = None
+    claim: Claim | None = None
+    nonzero_at_minus_inf: int = 0
+    flags: tuple[str, ...] = ()
+    worst: dict[str, Any] | None = None
+    largest: dict[str, Any] | None = None
+    output_sha256: str = ""
+    max_ulp_by_width: tuple[tuple[int, float | None], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """A flat dictionary of what JSON can say; no NaN in it."""
+        flat = asdict(self)
+        flat.update(flat.pop("summary") or {})
+        claim = flat.pop("claim") or {}
+        flat.update({f"claim_{name}": value for name, value in claim.items()})
+        return flat
+
+
+def complaints(subject: Subject, record: Record) -> list[str]:
+    """Why a record is not what the subject promises; empty when it keeps its bounds and policy."""
+    if record.outcome == "undefined":
+        expected = record.message.startswith("IndexError") or not subject.ours
+        return [] if expected else [f"expected an IndexError, got {record.message or 'a result'}"]
+    if record.summary is None:
+        return [record.message]
+    found = []
+    claim = record.claim
+    if claim and claim.broken:
+        found.append(
+            f"{claim.broken} of {claim.claimed} outputs exceed the bound, in rows of length "
+            f"{', '.join(map(str, claim.broken_widths))}; worst measured/bound {claim.ratio:.3g} "
+            f"at {claim.ulp:.3g} ulp; worst output {record.worst}"
+        )
+    if subject.correctly_rounded and record.summary.misrounded:
+        found.append(f"{record.summary.misrounded} outputs are not correctly rounded")
+    return found + (_against_policy(record, record.summary) if subject.keeps_policy else [])
+
+
+def _against_policy(record: Record, summary: Summary) -> list[str]:
+    counts = {
+        "NaN where the truth is a number": summary.nan_failures,
+        "infinite where the truth is a number": summary.infinity_failures,
+        "not the NaN or infinity that they must be": summary.missed_special,
+        "not exactly +0 where the logit is -inf": record.nonzero_at_minus_inf,
+        "lost to zero on a row of the policy": (
+            summary.lost_to_zero if record.family == "special" else 0
+        ),
+    }
+    found = [f"{count} outputs are {what}" for what, count in counts.items() if count]
+    return found + [f"raised the floating-point flag {flag!r}" for flag in record.flags]
+
+
+def measure(
+    subject: Subject, operation: str, case: Case, format: Format, exact: dict[str, Exact]
+) -> Record:
+    """Run a subject on copies of a case's batches and compare with the exact values."""
+    batches, facts, input_sha256 = _prepared(case, format)
+    outputs, flags, offence = _call(subject, operation, batches)
+    record = Record(
+        subject=subject.name,
+        operation=operation,
+        case=case.name,
+        family=case.family,
+        format=format.name,
+        input_sha256=input_sha256,
+        outcome=offence.outcome if operation in exact else "undefined",
+        message=offence.message,
+        flags=flags,
+    )
+    if record.outcome != "measured":
+        return record
+    parts = _parts(exact[operation], outputs)
+    compared = [
+        metrics.errors(got, part, format, got.shape[1] if got.ndim == 2 else got.size)
+        for got, part in zip(outputs, parts, strict=True)
+    ]
+    return replace(
+        record,
+        summary=metrics.summarize(compared),
+        sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
+        claim=_claim(subject.bounds.get(operation), facts, parts, compared),
+        nonzero_at_minus_inf=_nonzero(batches, outputs) if operation == "softmax" else 0,
+        worst=witness.worst(batches, outputs, parts, compared),
+        largest=witness.largest(batches, outputs, parts, compared),
+        output_sha256=metrics.bits(outputs),
+        max_ulp_by_width=_by_width(batches, compared),
+    )
+
+
+@lru_cache(maxsize=8)
+def _prepared(case: Case, format: Format) -> tuple[list[Batch], list[RowFacts], str]:
+    """A case's batches, what bounds need to know of them, and their checksum.
+
+    Kept for the subjects and operations that follow on the same case; nobody may write to them.
+    """
+    batches = case.batches(format)
+    facts = [RowFacts(batch.x, format, batch.labels) for batch in batches]
+    return batches, facts, checksum(batches)
+
+
+class Offence(Exception):  # noqa: N818 - not an error of ours
+    """What a subject did instead of its part, as `outcome` and `message` of a record."""
+
+    def __init__(self, outcome: str, message: str) -> None:  # noqa: D107
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
+
+
+KEPT = Offence("measured", "")
+
+
+def _call(
+    subject: Subject, operation: str, batches: Sequence[Batch]
+) -> tuple[list[FloatArray], tuple[str, ...], Offence]:
+    """Outputs, floating-point flags raised, and what the subject did instead of its part."""
+    outputs: list[FloatArray] = []
+    flags: set[str] = set()
+    offence = KEPT
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            np.errstate(all="call", call=lambda kind, _: flags.add(kind)),
+        ):
+            for batch in batches:
+                outputs.append(_checked_call(subject, operation, batch))
+    except Offence as found:
+        offence = found
+    except FOREIGN as error:  # whatever foreign code raises is a finding
+        offence = Offence("raised", described(error))
+    return outputs if offence is KEPT else [], tuple(sorted(flags)), offence
+
+
+def _checked_call(subject: Subject, operation: str, batch: Batch) -> FloatArray:
+    x, labels = batch.x.copy(), batch.labels.copy()
+    arguments = (x, labels) if operation == "cross_entropy" else (x,)
+    got = np.asarray(subject.functions[operation](*arguments))
+    if x.tobytes() != batch.x.tobytes() or labels.tobytes() != batch.labels.tobytes():
+        raise Offence("wrote to input", "wrote to its input")
+    shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
+    if got.shape != shape or got.dtype != x.dtype:
+        message = f"returned {got.dtype} of shape {got.shape}, expected {x.dtype} of shape {shape}"
+        raise Offence("wrong result", message)
+    return got
+
+
+def _parts(exact: Exact, outputs: Sequence[FloatArray]) -> list[Exact]:
+    ends = np.cumsum([got.size for got in outputs])
+    return [
+        exact[slice(end - got.size, end)] for got, end in zip(outputs, ends.tolist(), strict=True)
+    ]
+
+
+def _sum_defect(outputs: Sequence[FloatArray]) -> float | None:
+    defects = [d for got in outputs if (d := metrics.sum_defect(got)) is not None]
+    return max(defects, default=None)
+
+
+def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray]) -> int:
+    """Softmax outputs at -inf that are not exactly +0, in rows that are not special."""
+    count = 0
+    for batch, got in zip(batches, outputs, strict=True):
+        masked = np.isneginf(batch.x) & np.isfinite(batch.x.max(axis=1, keepdims=True))
+        count += int((masked & ((got != 0) | np.signbit(got))).sum())
+    return count
+
+
+def _claim(
+    bound: Bound | None,
+    facts: Sequence[RowFacts],
+    parts: Sequence[Exact],
+    compared: Sequence[Errors],
+) -> Claim | None:
+    if bound is None:
+        return None
+    ulp = np.concatenate([errors.ulp for errors in compared])
+    bounds = [bound(rows).ravel() for rows in facts]
+    sides = [
+        _comparable(errors, limit, part, rows.format)
+        for errors, limit, part, rows in zip(compared, bounds, parts, facts, strict=True)
+    ]
+    error, limit = (np.concatenate(side) for side in zip(*sides, strict=True))
+    in_ulp = np.concatenate(
+        [_in_ulp(b, part, rows.format) for b, part, rows in zip(bounds, parts, facts, strict=True)]
+    )
+    claimed = np.isfinite(limit)
+    measured = claimed & np.isfinite(error) & (limit > 0)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
+    ratio = np.minimum(ratio, metrics.LARGEST)
+    at = int(ratio.argmax())
+    broken = claimed & (error > limit)
+    widths = np.concatenate(
+        [np.full(c.ulp.size, rows.x.shape[1]) for c, rows in zip(compared, facts, strict=True)]
+    )
+    return Claim(
+        ratio=float(ratio[at]),
+        ulp=float(ulp[at]) if claimed[at] else 0.0,
+        bound_ulp=float(in_ulp[at]) if claimed[at] else 0.0,
+        claimed=int(claimed.sum()),
+        broken=int(broken.sum()),
+        broken_widths=tuple(sorted(set(widths[broken].tolist()))),
+    )
+
+
+def _comparable(
+    errors: Errors, bound: npt.NDArray[np.float64], exact: Exact, format: Format
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Error and bound in units of u, both scaled down where they are too large for fp64."""
+    scale = np.where(exact.exponent > 800, -1000, 0)
+    with np.errstate(over="ignore"):
+        from_ulp = np.ldexp(errors.ulp, exact.exponent + format.precision + scale)
+        countable = (errors.ulp < metrics.LARGEST) | np.isinf(errors.ulp)
+        from_absolute = np.ldexp(errors.absolute, format.precision + scale)
+        return np.where(countable, from_ulp, from_absolute), np.ldexp(bound, scale)
+
+
+def _in_ulp(
+    bound: npt.NDArray[np.float64], exact: Exact, format: Format
+) -> npt.NDArray[np.float64]:
+    """A bound in units of u, on the absolute error, in ulps of the exact values."""
+    with np.errstate(over="ignore"):
+        limit = np.ldexp(bound, -format.precision - exact.exponent)
+    return np.minimum(limit, metrics.LARGEST)
+
+
+def _by_width(
+    batches: Sequence[Batch], compared: Sequence[Errors]
+) -> tuple[tuple[int, float | None], ...]:
+    """Largest ulp error by K, None where an output failed; for rows of several lengths only."""
+    worst: dict[int, float] = {}
+    for batch, errors in zip(batches, compared, strict=True):
+        width = batch.x.shape[1]
+        worst[width] = max(worst.get(width, 0.0), float(errors.ulp.max(initial=0.0)))
+    if len(worst) == 1:
+        return ()
+    return tuple((k, None if math.isinf(ulp) else ulp) for k, ulp in sorted(worst.items()))

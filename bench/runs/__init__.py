@@ -1,0 +1,1 @@
+"""Run files in and out, and where measured: what is kept of a run. May import subjects, inputs."""
