@@ -8,22 +8,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from bench.commands import arguments
-from bench.commands.arguments import ROOT
-from bench.judge import verdict
+from bench.judge import verdict, verdict_file
 from bench.judge.conditions import Conditions, violations
-from bench.judge.verdict import Verdict
+from bench.judge.verdicts import Verdict
 from bench.lab import results
 from bench.lab.predictions import PredictionError
-from bench.measure import race
-from bench.runs import keep, run_file
-from bench.runs.files import MarkerError, check_writable, write_whole
+from bench.measure import race, race_details
+from bench.runs import keep
+from bench.runs.committed import ROOT
+from bench.runs.files import MarkerError, RunFileError, check_writable, to_json, write_whole
 from bench.show import report
 from bench.subjects import specs
 from bench.subjects.peers.libraries import PeerMissingError
 from bench.truth.reference import Cache
 
 EXPECTED = (
-    run_file.RunFileError,
+    RunFileError,
     MarkerError,
     PredictionError,
     PeerMissingError,
@@ -74,15 +74,15 @@ def _race(options: argparse.Namespace) -> None:
     wanted = race.cells(options.mebibytes)
     measured = list(_progress(race.run(wanted, found, options.rounds), len(wanted), "racing"))
     if options.output:
-        sampled = _progress(race.SAMPLED_CELLS, len(race.SAMPLED_CELLS), "sampling")
+        sampled = _progress(race_details.SAMPLED_CELLS, len(race_details.SAMPLED_CELLS), "sampling")
         content = race.content(
             measured,
             found,
-            steps=race.steps(options.rounds),
-            calls=race.small_calls(found, options.rounds),
-            sampled=race.sampled(sampled, found),
+            steps=race_details.steps(options.rounds),
+            calls=race_details.small_calls(found, options.rounds),
+            sampled=race_details.sampled(sampled, found),
         )
-        write_whole(options.output, run_file.to_json(content))
+        write_whole(options.output, to_json(content))
     print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
     print("\nleft out:", "; ".join(missing) or "nothing")
 
@@ -99,7 +99,7 @@ def _misrounded(options: argparse.Namespace) -> int:
     print(f"seed {seed}", flush=True)
     found, cells = misrounded.measure(options.rows, seed, options.rounds, _progress)
     if options.output:
-        write_whole(options.output, run_file.to_json(misrounded.content(found, cells, seed)))
+        write_whole(options.output, to_json(misrounded.content(found, cells, seed)))
     print(misrounded_tables.counts_table(found), misrounded_tables.times_table(cells), sep="\n\n")
     print(*found.witnesses, sep="\n")
     return 1 if found.witnesses else 0
@@ -116,7 +116,7 @@ def _verdict(options: argparse.Namespace) -> int:
     conditions = Conditions(**{name: getattr(options, name) for name in vars(Conditions())})
     broken = [line for one in verdicts for line in violations(one, conditions)]
     if options.save:
-        verdict.save(options.save, verdicts)
+        verdict_file.save(options.save, verdicts)
     _print_verdicts(verdicts, broken, options.format)
     return 1 if broken else 0
 
@@ -129,7 +129,7 @@ def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str
     conclusions = [verdict_tables.conclusion(one) for one in verdicts]
     if how == "json":
         said = {"conclusions": conclusions, "violations": list(broken)}
-        print(run_file.to_json(said | verdict.content(verdicts)), end="")
+        print(to_json(said | verdict_file.content(verdicts)), end="")
         return
     print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
     console = Console(markup=False, highlight=False, emoji=False)
@@ -148,7 +148,7 @@ def _diff(options: argparse.Namespace) -> int:
 
     shown = gather.told_apart(gather.load_all(options.files))
     if len(shown) < 2:
-        raise run_file.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
+        raise RunFileError(f"{options.files[0]}: one run alone cannot be compared")
     found = diff.against_first(shown, options.min_effect)
     broken = [
         (one, condition, cells)

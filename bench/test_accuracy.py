@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench.inputs.cases import Case
-from bench.measure.accuracy import Record, complaints, measure
+from bench.measure.accuracy import complaints, measure
+from bench.runs.records import Record
 from bench.subjects.subject import Subject
-from bench.truth.reference import Exact
+from bench.truth.exact import Exact
 from numerics import FORMATS
 
 

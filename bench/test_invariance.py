@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.measure.invariance import CHECKS, Invariance, measure
+from bench.measure.invariance import CHECKS, measure
+from bench.runs.records import Invariance
 from bench.subjects.subject import Subject
 from numerics import FORMATS
 

@@ -7,11 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from bench.judge import verdict
+from bench.judge import verdicts
 from bench.measure import race
+from bench.runs.committed import ROOT
 from bench.subjects import specs
-
-ROOT = Path(__file__).parents[2]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,10 +139,10 @@ def _add_verdict(commands: Any) -> None:
     judged.add_argument(
         "--seconds",
         type=_limit,
-        default=verdict.CASE_SECONDS,
+        default=verdicts.CASE_SECONDS,
         metavar="N",
         help="begin no further case of a subject after so long; those left out are named "
-        f"(default: {verdict.CASE_SECONDS:g})",
+        f"(default: {verdicts.CASE_SECONDS:g})",
     )
     judged.add_argument("--format", choices=("table", "json"), default="table")
     judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.judge.verdict import Cell, Verdict
-from bench.measure.invariance import CHECKS, Invariance
+from bench.judge.verdicts import Cell, Verdict
+from bench.measure.invariance import CHECKS
+from bench.runs.records import Invariance
 
 PROMISED = tuple(check.name for check in CHECKS if check.promised)
 """The ways to pass the same rows that should change no bit."""

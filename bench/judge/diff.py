@@ -20,7 +20,8 @@ import numpy as np
 
 from bench.judge import rank_test
 from bench.runs import keep
-from bench.runs.run_file import Run, RunFileError
+from bench.runs.files import RunFileError
+from bench.runs.run_file import Run
 
 if TYPE_CHECKING:
     import pandas as pd

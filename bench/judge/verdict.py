@@ -6,122 +6,37 @@ that compiles for each shape runs out of time there, and what it missed is named
 
 from __future__ import annotations
 
-import json
-import lzma
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from bench.inputs.cases import SEED, Case, at_effort
-from bench.measure import accuracy, invariance, race
-from bench.measure.accuracy import Record
-from bench.measure.invariance import Invariance
-from bench.measure.metrics import SURVIVAL_THRESHOLDS
-from bench.runs import run_file
-from bench.runs.files import write_whole
+from bench.judge.verdicts import CASE_SECONDS, COLUMNS, Cell, Speed, Verdict, Witness
+from bench.measure import accuracy, invariance, timing
+from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
 from bench.subjects.specs import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
-from bench.truth.reference import Cache, Exact, references
+from bench.truth.exact import Exact
+from bench.truth.reference import Cache, references
 from numerics import FORMATS, FP32, OPERATIONS
 
-SCHEMA = 1
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
 """Cases of rows with NaN, +inf or nothing but -inf, where the policy of README decides."""
 CONFIDENT = "confident"
-COLUMNS = (5, 64, 600, 4096)
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.15
 """At most so many rounds for each timing, and so long."""
 FEW_SHAPES = 3
-CASE_SECONDS = 20.0
-"""No further case of a subject is begun after so long, unless more is granted."""
 _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
 
 Key: TypeAlias = tuple[Case, str]
 Truth: TypeAlias = Mapping[tuple[str, str], dict[str, Exact]]
 Track: TypeAlias = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Passes things on, and may show how many of how many there are, and what is done with them."""
-
-
-@dataclass(frozen=True)
-class Witness:
-    """An output that shows an error: where it is, and the row itself if it is short, in hex."""
-
-    case: str
-    batch: int
-    row: int
-    column: int | None
-    width: int
-    label: int
-    x: list[str] | None
-    got: str
-    exact: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is known of an operation in a format.
-
-    Errors in ulp, over all rows but special ones; `ordinary_ulp` over the random cases alone,
-    `confident_ulp` over confident rows. `failures` counts outputs by kind, and calls that raised
-    or gave no usable result; `special_missed` outputs of special rows that are not as the policy
-    says. `messages` holds what was raised, or why the cell is not offered.
-    """
-
-    operation: str
-    format: str
-    offered: bool
-    messages: list[str] = field(default_factory=list)
-    elements: int = 0
-    misrounded: int = 0
-    ordinary_ulp: float | None = None
-    confident_ulp: float | None = None
-    max_ulp: float | None = None
-    worst: Witness | None = None
-    failures: dict[str, int] = field(default_factory=dict)
-    failed: Witness | None = None
-    special_missed: int = 0
-    special_elements: int = 0
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Median ns per element on normal logits of K = `columns`, and over our methods' times."""
-
-    operation: str
-    format: str
-    columns: int
-    ns_per_element: float
-    over_stable: float
-    over_fast: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """All about one subject. `left_out` names cases for which there was no time."""
-
-    subject: str
-    version: str
-    cells: list[Cell]
-    invariance: list[Invariance]
-    speed: list[Speed]
-    left_out: list[str]
-
-    def time_ratio(self, operation: str, format_name: str, to: str) -> float | None:
-        """Geometric mean over K of the time over that of "stable" or "fast"; None if not timed."""
-        ratios = [
-            speed.over_stable if to == "stable" else speed.over_fast
-            for speed in self.speed
-            if (speed.operation, speed.format) == (operation, format_name)
-        ]
-        return statistics.geometric_mean(ratios) if ratios else None
 
 
 def measure(
@@ -300,58 +215,16 @@ def _speed(subject: Subject, operation: str, format_name: str, columns: int) -> 
     labels = rng.integers(0, columns, size=rows)
     arguments = (x, labels) if operation == "cross_entropy" else (x,)
     raced = {"subject": subject, "stable": SUBJECTS["stable"], "fast": SUBJECTS["fast"]}
-    calls: dict[str, race.Call] = {
+    calls: dict[str, timing.Call] = {
         name: partial(one.functions[operation], *arguments) for name, one in raced.items()
     }
     try:
-        seconds = race.interleaved(calls, ROUNDS, SECONDS)
+        seconds = timing.interleaved(calls, ROUNDS, SECONDS)
     except FOREIGN:
         return None
-    cell = race.Cell(operation, format_name, 0, rows, columns, seconds)
+    cell = timing.Cell(operation, format_name, 0, rows, columns, seconds)
     ratios = [cell.ratio("subject", to) for to in ("stable", "fast")]
     return Speed(operation, format_name, columns, cell.ns_per_element("subject"), *ratios)
 
 
 # --- Files ---------------------------------------------------------------------------------------
-
-
-def content(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What a verdict file holds."""
-    return {
-        "schema": SCHEMA,
-        "environment": run_file.environment(),
-        "verdicts": [asdict(verdict) for verdict in verdicts],
-    }
-
-
-def save(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """Write a verdict file, whole or not at all; compressed if its name ends in .xz."""
-    data = run_file.to_json(content(verdicts)).encode()
-    write_whole(path, lzma.compress(data) if path.suffix == ".xz" else data)
-
-
-def load(path: Path) -> tuple[list[Verdict], dict[str, Any]]:
-    """Verdicts and environment of a file; RunFileError when it is none."""
-    try:
-        found = json.loads(run_file.read(path))
-        if found["schema"] != SCHEMA:
-            raise ValueError("another schema")
-        return [_restored(one) for one in found["verdicts"]], dict(found["environment"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        message = f"{path}: not a file that `python -m bench verdict --save` wrote"
-        raise run_file.RunFileError(message) from None
-
-
-def _restored(one: dict[str, Any]) -> Verdict:
-    cells = []
-    for cell in one["cells"]:
-        seen = {name: Witness(**cell[name]) if cell[name] else None for name in ("worst", "failed")}
-        cells.append(Cell(**{**cell, **seen}))
-    return Verdict(
-        one["subject"],
-        one["version"],
-        cells,
-        [Invariance(**entry) for entry in one["invariance"]],
-        [Speed(**entry) for entry in one["speed"]],
-        one["left_out"],
-    )

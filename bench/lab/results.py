@@ -21,16 +21,14 @@ from bench.lab.predictions import (
     predictions,
     unexplained,
 )
-from bench.runs import run_file
-from bench.runs.files import replace_between_markers, write_all
+from bench.runs.environment import environment
+from bench.runs.files import replace_between_markers, to_json, write_all
 from numerics import FORMATS
 
 
 def results_json(comparisons: Sequence[Comparison]) -> str:
     """All comparisons; floats are numbers, and NaN and infinities the strings of their names."""
-    return run_file.to_json(
-        {"label": LAB_LABEL, "comparisons": [_plain(asdict(c)) for c in comparisons]}
-    )
+    return to_json({"label": LAB_LABEL, "comparisons": [_plain(asdict(c)) for c in comparisons]})
 
 
 def _plain(value: Any) -> Any:
@@ -48,7 +46,7 @@ def manifest_json(files: dict[str, bytes]) -> str:
     # The same facts as in a run file, from the same place; pytest-benchmark has no types.
     commit: dict[str, Any] = utils.get_commit_info()  # type: ignore[no-untyped-call]
     machine: Any = plugin.pytest_benchmark_generate_machine_info()  # type: ignore[no-untyped-call]
-    return run_file.to_json(
+    return to_json(
         {
             "command": "python -m bench.compare",
             "seed": SEED,
@@ -56,7 +54,7 @@ def manifest_json(files: dict[str, bytes]) -> str:
             "commit": commit.get("id", "unknown"),
             "dirty": bool(commit.get("dirty")),
             "cpu": machine["cpu"].get("brand_raw", "unknown"),
-            "environment": run_file.environment(),
+            "environment": environment(),
             "inputs_sha256": {
                 f"{case.name} {format.name}": checksum(case.batches(format))
                 for case in CASES

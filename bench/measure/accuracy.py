@@ -5,76 +5,22 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.inputs.cases import Batch, Case, checksum
 from bench.measure import metrics, witness
-from bench.measure.metrics import Errors, Summary
+from bench.measure.claims import claim_of
+from bench.measure.metrics import Errors
+from bench.runs.records import Record, Summary
 from bench.subjects.subject import FOREIGN, Subject, described
-from bench.truth.reference import Exact
-from numerics.facts import Bound, RowFacts
+from bench.truth.exact import Exact
+from numerics.facts import RowFacts
 from numerics.formats import FloatArray, Format
 
 ELEMENTWISE = ("softmax", "log_softmax")
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Measured errors against the subject's own bound.
-
-    `ratio` is the largest error over its bound, taken at an output with `ulp` error and bound
-    `bound_ulp`; `claimed` counts outputs with a finite bound, `broken` those that exceed it, in
-    rows of the lengths `broken_widths`.
-    """
-
-    ratio: float
-    ulp: float
-    bound_ulp: float
-    claimed: int
-    broken: int
-    broken_widths: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One row: subject x operation x case x format, with every figure measured on it.
-
-    `outcome` is "measured", "undefined" (labels out of range, where an IndexError is expected;
-    `message` holds what came), or, with a `message`, "raised", "wrong result" (in shape or dtype)
-    or "wrote to input". `worst` is the output with the largest error, a failure before any number;
-    `largest` that with the largest finite error, None where it is the same.
-    """
-
-    subject: str
-    operation: str
-    case: str
-    family: str
-    format: str
-    input_sha256: str
-    outcome: str
-    message: str = ""
-    summary: Summary | None = None
-    sum_defect: float | None = None
-    claim: Claim | None = None
-    nonzero_at_minus_inf: int = 0
-    flags: tuple[str, ...] = ()
-    worst: dict[str, Any] | None = None
-    largest: dict[str, Any] | None = None
-    output_sha256: str = ""
-    max_ulp_by_width: tuple[tuple[int, float | None], ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """A flat dictionary of what JSON can say; no NaN in it."""
-        flat = asdict(self)
-        flat.update(flat.pop("summary") or {})
-        claim = flat.pop("claim") or {}
-        flat.update({f"claim_{name}": value for name, value in claim.items()})
-        return flat
 
 
 def complaints(subject: Subject, record: Record) -> list[str]:
@@ -139,7 +85,7 @@ def measure(
         record,
         summary=metrics.summarize(compared),
         sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
-        claim=_claim(subject.bounds.get(operation), facts, parts, compared),
+        claim=claim_of(subject.bounds.get(operation), facts, parts, compared),
         nonzero_at_minus_inf=_nonzero(batches, outputs) if operation == "softmax" else 0,
         worst=witness.worst(batches, outputs, parts, compared),
         largest=witness.largest(batches, outputs, parts, compared),
@@ -223,65 +169,6 @@ def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray]) -> int:
         masked = np.isneginf(batch.x) & np.isfinite(batch.x.max(axis=1, keepdims=True))
         count += int((masked & ((got != 0) | np.signbit(got))).sum())
     return count
-
-
-def _claim(
-    bound: Bound | None,
-    facts: Sequence[RowFacts],
-    parts: Sequence[Exact],
-    compared: Sequence[Errors],
-) -> Claim | None:
-    if bound is None:
-        return None
-    ulp = np.concatenate([errors.ulp for errors in compared])
-    bounds = [bound(rows).ravel() for rows in facts]
-    sides = [
-        _comparable(errors, limit, part, rows.format)
-        for errors, limit, part, rows in zip(compared, bounds, parts, facts, strict=True)
-    ]
-    error, limit = (np.concatenate(side) for side in zip(*sides, strict=True))
-    in_ulp = np.concatenate(
-        [_in_ulp(b, part, rows.format) for b, part, rows in zip(bounds, parts, facts, strict=True)]
-    )
-    claimed = np.isfinite(limit)
-    measured = claimed & np.isfinite(error) & (limit > 0)
-    with np.errstate(over="ignore"):
-        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
-    ratio = np.minimum(ratio, metrics.LARGEST)
-    at = int(ratio.argmax())
-    broken = claimed & (error > limit)
-    widths = np.concatenate(
-        [np.full(c.ulp.size, rows.x.shape[1]) for c, rows in zip(compared, facts, strict=True)]
-    )
-    return Claim(
-        ratio=float(ratio[at]),
-        ulp=float(ulp[at]) if claimed[at] else 0.0,
-        bound_ulp=float(in_ulp[at]) if claimed[at] else 0.0,
-        claimed=int(claimed.sum()),
-        broken=int(broken.sum()),
-        broken_widths=tuple(sorted(set(widths[broken].tolist()))),
-    )
-
-
-def _comparable(
-    errors: Errors, bound: npt.NDArray[np.float64], exact: Exact, format: Format
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Error and bound in units of u, both scaled down where they are too large for fp64."""
-    scale = np.where(exact.exponent > 800, -1000, 0)
-    with np.errstate(over="ignore"):
-        from_ulp = np.ldexp(errors.ulp, exact.exponent + format.precision + scale)
-        countable = (errors.ulp < metrics.LARGEST) | np.isinf(errors.ulp)
-        from_absolute = np.ldexp(errors.absolute, format.precision + scale)
-        return np.where(countable, from_ulp, from_absolute), np.ldexp(bound, scale)
-
-
-def _in_ulp(
-    bound: npt.NDArray[np.float64], exact: Exact, format: Format
-) -> npt.NDArray[np.float64]:
-    """A bound in units of u, on the absolute error, in ulps of the exact values."""
-    with np.errstate(over="ignore"):
-        limit = np.ldexp(bound, -format.precision - exact.exponent)
-    return np.minimum(limit, metrics.LARGEST)
 
 
 def _by_width(

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from bench.inputs.cases import SEED
+from bench.runs.records import Invariance
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics.formats import FloatArray, Format
 
@@ -25,21 +26,6 @@ class Check:
     name: str
     promised: bool
     both: Callable[[Function, FloatArray], Pair]
-
-
-@dataclass(frozen=True)
-class Invariance:
-    """How many outputs of a subject in a format have other bits than asked the plain way.
-
-    An operation that raises, or returns another dtype, counts no outputs and leaves a `message`.
-    """
-
-    subject: str
-    format: str
-    check: str
-    outputs: int
-    differing: int
-    message: str = ""
 
 
 def _alone(f: Function, x: FloatArray) -> Pair:

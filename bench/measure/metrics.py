@@ -19,12 +19,11 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from bench.truth.reference import Exact
+from bench.runs.records import SURVIVAL_THRESHOLDS, Summary
+from bench.truth.exact import Exact
 from numerics.formats import FloatArray, Format
 
 LARGEST = float(np.finfo(np.float64).max)
-SURVIVAL_THRESHOLDS = tuple(2.0 ** (j / 2) for j in range(-4, 53))
-"""Ulp errors at which the survival curve is sampled: 1/4 to 2^26, in steps of sqrt(2)."""
 
 
 @dataclass(frozen=True)
@@ -79,37 +78,6 @@ def errors(got: FloatArray, exact: Exact, format: Format, width: int) -> Errors:
         misrounded=~matches,
         width=width,
     )
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Every figure of one record. None where nothing could be measured; units in the names.
-
-    `misrounded` counts outputs that are not the number nearest to the exact value. `mean_ulp` and
-    `p99_ulp` (the 99th percentile) are over the outputs with a finite error, `survival[j]` counts
-    outputs above `SURVIVAL_THRESHOLDS[j]`, failures included (trailing zeros are cut).
-    `normwise_relative` is max |error| over max |exact| of a row, for operations with one value a
-    row of the whole batch, and `sum_defect` is |sum p - 1|, both the worst of all rows.
-    """
-
-    elements: int
-    max_ulp: float | None
-    mean_ulp: float | None
-    p99_ulp: float | None
-    max_relative: float | None
-    normwise_relative: float | None
-    max_absolute: float | None
-    nan_failures: int
-    infinity_failures: int
-    lost_to_zero: int
-    missed_special: int
-    misrounded: int
-    survival: list[int]
-
-    @property
-    def failures(self) -> int:
-        """Outputs that are NaN, infinite, 0 or finite where they must not be."""
-        return self.nan_failures + self.infinity_failures + self.lost_to_zero + self.missed_special
 
 
 def summarize(batches: Sequence[Errors]) -> Summary:

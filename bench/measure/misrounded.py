@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.inputs.cases import Batch
-from bench.measure import race
-from bench.measure.race import Cell
-from bench.runs import run_file
+from bench.measure import race, timing
+from bench.measure.timing import Cell
+from bench.runs.environment import environment
+from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
@@ -150,16 +151,16 @@ def times(wanted: Sequence[tuple[str, str, int, int]], rounds: int) -> Iterator[
             "exact": getattr(METHODS["exact"], operation),
             "scipy": scipy.operations[operation],
         }
-        calls: dict[str, race.Call] = {
+        calls: dict[str, timing.Call] = {
             name: partial(function, x) for name, function in raced.items()
         }
-        yield Cell(operation, format_name, size, len(x), columns, race.interleaved(calls, rounds))
+        yield Cell(operation, format_name, size, len(x), columns, timing.interleaved(calls, rounds))
 
 
 def content(found: Found, cells: Sequence[Cell], seed: int) -> dict[str, Any]:
     """What the file holds."""
     return {
-        "environment": run_file.environment(),
+        "environment": environment(),
         "scipy": libraries.load("scipy").version,
         "seed": seed,
         "counts": asdict(found),
@@ -176,4 +177,4 @@ def load(path: Path) -> tuple[Found, list[Cell], str]:
         cells = [Cell(**cell) for cell in file["cells"]]
         return Found(**file["counts"]), cells, f"{made}, seed {file['seed']}"
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise run_file.RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None
+        raise RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class MarkerError(ValueError):
@@ -87,3 +89,12 @@ def replace_between_markers(document: str, name: str, content: str) -> str:
         raise MarkerError(f"{end} stands before {begin}")
     after = rest.split(end)[1]
     return f"{before}{begin}\n\n{content.strip()}\n\n{end}{after}"
+
+
+def to_json(content: dict[str, Any]) -> str:
+    """JSON without bare NaN tokens: a ValueError where one would be needed."""
+    return json.dumps(content, allow_nan=False, indent=1) + "\n"
+
+
+class RunFileError(Exception):
+    """A file is not a run file of this schema; the message is one line that names it."""

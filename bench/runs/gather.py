@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.runs import run_file
+from bench.runs.files import RunFileError
 from bench.runs.run_file import Run
 
 SUFFIXES = (".json", ".json.gz", ".json.xz")
@@ -26,7 +27,7 @@ def load_all(paths: Sequence[Path]) -> list[Run]:
 def _in_folder(folder: Path) -> list[Run]:
     found = [path for path in sorted(folder.iterdir()) if path.name.endswith(SUFFIXES)]
     if not found:
-        raise run_file.RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
+        raise RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
     return sorted(map(run_file.load, found), key=_age)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.runs import run_file
+from bench.runs.files import RunFileError
 
 DIGITS = 4
 """Significant digits of what a brief run keeps, and at which errors are compared."""
@@ -84,5 +85,5 @@ def _packed(path: Path, content: dict[str, Any]) -> bytes:
     try:
         text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        raise run_file.RunFileError(f"{path}: holds a number beyond fp64") from None
+        raise RunFileError(f"{path}: holds a number beyond fp64") from None
     return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from bench.judge.diff import BETTER, WORSE, Condition, Diff, environment_changes
 from bench.runs import run_file
+from bench.runs.files import to_json
 from bench.show.markdown import TITLES, figure, markdown
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def as_json(diffs: Sequence[Diff], limit: int) -> str:
         }
         for found in diffs
     ]
-    return run_file.to_json({"diffs": content}).rstrip("\n")
+    return to_json({"diffs": content}).rstrip("\n")
 
 
 FORMATS: dict[str, Callable[[Sequence[Diff], int], str]] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.measure import race
 from bench.measure.misrounded import Found
-from bench.measure.race import Cell
+from bench.measure.timing import Cell
 from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS, METHODS, OPERATIONS
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bench.runs import gather, run_file
-from bench.runs.files import write_whole
+from bench.runs import gather
+from bench.runs.committed import REFERENCE
+from bench.runs.files import RunFileError, write_whole
 from bench.runs.run_file import Run
-from bench.show.report import REFERENCE
 
 if TYPE_CHECKING:
     from bench.show.page_plots import Plot
@@ -35,7 +35,7 @@ def write(files: Sequence[Path], output: Path, committed: Path, track: Track) ->
     shown = gather.told_apart(gather.load_all(files or [committed / REFERENCE]))
     content = made(shown, track).encode()
     if len(content) > MAX_BYTES:
-        raise run_file.RunFileError(
+        raise RunFileError(
             f"{output}: would have {len(content) / 1e6:.1f} MB with {len(shown)} runs, more than "
             f"{MAX_BYTES / 1e6:g} MB: give fewer runs, or shorten them with "
             "`python -m bench keep --brief`"

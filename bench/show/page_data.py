@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.inputs.cases import CASES
 from bench.measure import witness
+from bench.show import witness_script
 from bench.show.markdown import TITLES
 from bench.show.tables import provenance
 from bench.subjects.subject import printable
@@ -145,7 +146,7 @@ def _worst(record: Mapping[Any, Any], texts: Kept) -> list[Any] | int:
     if kept["x"] is None and record["case"] not in _REASONS:
         return texts.place(f"The row has {kept['width']} elements, and its case is not known here.")
     names = (record[name] for name in ("subject", "operation", "case", "format"))
-    script = witness.script(kept, *names)
+    script = witness_script.script(kept, *names)
     parts = (script.imports, script.row, script.call, script.got, script.exact)
     place = [kept[name] for name in ("batch", "row", "column", "width")]
     return [*place, *map(texts.place, parts)]

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.measure.metrics import SURVIVAL_THRESHOLDS
+from bench.runs.records import SURVIVAL_THRESHOLDS
 from bench.runs.run_file import shared
 from bench.show import version_plots
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES

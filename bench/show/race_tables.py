@@ -10,7 +10,8 @@ from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:
-    from bench.measure.race import Cell, Table
+    from bench.measure.race import Table
+    from bench.measure.timing import Cell
 
 
 def softmax(cells: Sequence[Cell]) -> str:

@@ -12,20 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.runs import gather, run_file
+from bench.runs.committed import MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
 from bench.runs.files import replace_between_markers, write_all
 from bench.runs.run_file import Run
 from numerics import FORMATS
-
-REFERENCE = Path("runs") / "reference.json.xz"
-"""The committed reference run, inside the committed results folder."""
-RACE = "race.json"
-"""The committed race, in the same folder."""
-MISROUNDED = "misrounded.json"
-"""The committed counts and times of `exact`, in the same folder."""
-VERDICTS = "verdicts.json.xz"
-"""The committed verdicts on other libraries, in the same folder."""
-MINE = "verdict-mine.json.xz"
-"""The committed verdict on docs/mine.py, in the same folder."""
 
 Track: TypeAlias = Callable[[Iterator[tuple[str, bytes]], int], Iterable[tuple[str, bytes]]]
 """Passes figures on as they are drawn, and may show how many of how many there are."""
@@ -37,6 +27,7 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
+
     from bench.show import plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
@@ -48,7 +39,7 @@ def write(
     made["tables.md"] = tables.page(shown).encode()
     documents: dict[Path, bytes] = {}
     if into_committed:
-        by_version = versions.load([committed / versions.FOLDER])
+        by_version = versions.load([committed / VERSIONS])
         made |= track(*versions.made(by_version))
         for path, text in filled(committed.parent, shown[-1], by_version).items():
             documents[path] = text.encode()
@@ -83,14 +74,14 @@ def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
 
 
 def _of_run(run: Run, by_version: Sequence[Run]) -> Sections:
-    from bench.show import misrounded_tables, tables, versions
+    from bench.show import misrounded_tables, tables, version_tables
 
     return {
         "README.md": {
             "headline": f"{tables.headline(run)}\n\n*{tables.provenance(run)}*",
             "misrounded": misrounded_tables.misrounded_of(run),
             "invariances": tables.invariances(run),
-            "versions": versions.summary(by_version),
+            "versions": version_tables.summary(by_version),
         },
         "docs/methods.md": {
             "methods": tables.methods(run),
@@ -136,13 +127,13 @@ def _counted(root: Path) -> Sections:
 
 def _verdicts(root: Path) -> Sections:
     """A function of one's own with its verdict as it is printed, and the table of libraries."""
-    from bench.judge import verdict
+    from bench.judge import verdict_file
     from bench.show import verdict_tables
 
-    mine, _ = verdict.load(root / "results" / MINE)
+    mine, _ = verdict_file.load(root / "results" / MINE)
     shown = "\n\n".join([*map(verdict_tables.conclusion, mine), verdict_tables.plain(mine)])
     code = (root / "docs" / "mine.py").read_text(encoding="utf-8").strip()
-    peers, environment = verdict.load(root / "results" / VERDICTS)
+    peers, environment = verdict_file.load(root / "results" / VERDICTS)
     versions = [f"NumPy {environment['numpy']}", *(f"{v.subject} {v.version}" for v in peers)]
     left_out = [f"no time for {', '.join(v.left_out)} ({v.subject})" for v in peers if v.left_out]
     sections = {

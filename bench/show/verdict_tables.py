@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.judge.conditions import changed, counts
-from bench.judge.verdict import COLUMNS, Cell, Verdict, Witness
-from bench.measure.invariance import Invariance
-from bench.measure.witness import as_python, short_hex
+from bench.judge.verdicts import COLUMNS, Cell, Verdict, Witness
+from bench.runs.records import Invariance
 from bench.show.markdown import TITLES, figure, markdown
+from bench.show.witness_script import as_python, short_hex
 from numerics import FORMATS, OPERATIONS
 
 Part: TypeAlias = str | Table

@@ -14,9 +14,9 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
 
+from bench.judge import by_version
 from bench.judge.diff import MIN_EFFECT
 from bench.runs.run_file import shared
-from bench.show import versions
 from bench.show.markdown import figure
 from bench.show.style import CEILING, colour, legend, panels, short, subjects
 from numerics import FORMATS, OPERATIONS
@@ -98,7 +98,7 @@ def time_by_version(runs: Sequence[Run]) -> Figure:
     drawn = Figure(figsize=(10, 1.6 + 2.7 * len(ends)), layout="constrained")
     axes = drawn.subplots(len(ends), len(FORMATS), sharex=True, sharey=True, squeeze=False)
     names = subjects(runs)
-    ratios = versions.time_ratios(runs, ["columns", "format", "subject"])
+    ratios = by_version.time_ratios(runs, ["columns", "format", "subject"])
     for row, length in zip(axes, ends, strict=True):
         for ax, format_name in zip(row, FORMATS, strict=True):
             ax.axhspan(1 / MIN_EFFECT, MIN_EFFECT, color="#EFEFEF", lw=0)
@@ -128,7 +128,7 @@ def _ratio_axis(ax: Axes, low: float, high: float) -> None:
 
 def bits_by_version(runs: Sequence[Run]) -> Figure:
     """For each subject, version by version: in which share of the records the bits agree."""
-    found = versions.identity(runs)
+    found = by_version.identity(runs)
     columns = min(4, max(len(found), 1))
     rows = -(-max(len(found), 1) // columns)
     drawn = Figure(figsize=(11, 0.9 + 3.0 * rows), layout="constrained")

@@ -27,6 +27,8 @@ from mpmath import mp
 
 from bench.inputs.cases import Batch, checksum
 from bench.runs.files import write_whole
+from bench.truth.definitions import definitions, special_row
+from bench.truth.exact import LAYOUT, Exact, unpack
 from numerics.formats import FORMATS, FloatArray, Format
 from numerics.method import OPERATIONS
 
@@ -38,79 +40,9 @@ VERSION = 2
 """Part of every cache key; raise it when a definition or the layout of `Exact` changes."""
 
 Parts: TypeAlias = tuple[int, float, int]
-_LAYOUT = np.dtype([("significand", "<f8"), ("fraction", "<f8"), ("exponent", "<i4")])
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Unrounded values (significand + fraction) * 2^exponent, flat, one for each output.
-
-    2^exponent is the ulp of the format at the binade of the value, floored at the spacing of
-    subnormal numbers; the significand is an integer, and |fraction| <= 1/2. So the significand
-    alone is the value rounded to nearest, ties to even. NaN and infinities stand in the
-    significand.
-    """
-
-    significand: npt.NDArray[np.float64]
-    fraction: npt.NDArray[np.float64]
-    exponent: npt.NDArray[np.int32]
-
-    def rounded(self, format: Format) -> FloatArray:
-        """The floating-point numbers nearest to the values; beyond the largest, infinity."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(self.significand, self.exponent).astype(format.dtype)
-
-    def __getitem__(self, part: slice) -> Exact:
-        """A slice of the outputs."""
-        return Exact(self.significand[part], self.fraction[part], self.exponent[part])
 
 
 # --- The definitions -----------------------------------------------------------------------------
-
-
-def definitions(
-    values: Sequence[Any], counts: Sequence[int], label_value: Any
-) -> dict[str, list[Any]]:
-    """The four operations on a row with `counts[i]` logits equal to `values[i]`, ascending.
-
-    At the working precision of `mp`. The largest logit is left out of the sum and comes back
-    through log1p, so that no difference of nearby numbers is taken, but in log_sum_exp itself.
-    """
-    largest = values[-1]
-    exponentials = [mp.exp(x - largest) for x in values]
-    others = mp.fsum(n * e for n, e in zip(counts, exponentials, strict=True) if e != 1)
-    others += sum(n for n, e in zip(counts, exponentials, strict=True) if e == 1) - 1
-    log_sum = mp.log1p(others)
-    return {
-        "softmax": [e / (1 + others) for e in exponentials],
-        "log_softmax": [-_sum(largest - x, log_sum) for x in values],
-        "log_sum_exp": [_sum(largest, log_sum)],
-        "cross_entropy": [_sum(largest - label_value, log_sum)],
-    }
-
-
-def _sum(a: Any, b: Any) -> Any:
-    """a + b for b >= 0; where b is lost in a, the next number above a.
-
-    An `a` that is the midpoint of two floating-point numbers is rounded up by the smallest b.
-    """
-    total = a + b
-    if total == a != 0 and b > 0:
-        return a + mp.ldexp(1, mp.mag(a) - mp.prec)
-    return total
-
-
-def special_row(row: FloatArray) -> dict[str, Any] | None:
-    """The policy for a row with NaN, +inf or only -inf, one value for each operation; else None."""
-    count = mp.mpf(row.size)
-    if np.isnan(row).any():
-        return dict.fromkeys(OPERATIONS, mp.nan)
-    if np.isposinf(row).any():
-        return dict.fromkeys(OPERATIONS, mp.nan) | {"log_sum_exp": mp.inf}
-    if np.isneginf(row).all():
-        log_count = mp.log(count)
-        return dict(zip(OPERATIONS, (1 / count, -log_count, -mp.inf, log_count), strict=True))
-    return None
 
 
 def split(value: Any, format: Format) -> Parts:
@@ -156,11 +88,7 @@ def compute(batches: Sequence[Batch], format: Format) -> dict[str, Exact]:
             exact = _exact_row(row, int(label) % row.size, format)
             for operation in operations:
                 parts[operation].append(exact[operation])
-    return {operation: _unpack(np.concatenate(parts[operation])) for operation in operations}
-
-
-def _unpack(packed: npt.NDArray[np.void]) -> Exact:
-    return Exact(packed["significand"], packed["fraction"], packed["exponent"])
+    return {operation: unpack(np.concatenate(parts[operation])) for operation in operations}
 
 
 def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDArray[np.void]]:
@@ -196,7 +124,7 @@ def _agreed(
                 for a, b in zip(before[operation], better[operation], strict=True)
             ):
                 return {
-                    operation: np.array([_packed(v, format) for v in values], dtype=_LAYOUT)
+                    operation: np.array([_packed(v, format) for v in values], dtype=LAYOUT)
                     for operation, values in better.items()
                 }
         before = better
@@ -236,13 +164,13 @@ class Cache:
         except OSError:
             return None
         digest, content = data[:32], data[32:]
-        if digest != _digest(key, content) or len(content) != count * _LAYOUT.itemsize:
+        if digest != _digest(key, content) or len(content) != count * LAYOUT.itemsize:
             return None
-        return _unpack(np.frombuffer(content, dtype=_LAYOUT))
+        return unpack(np.frombuffer(content, dtype=LAYOUT))
 
     def store(self, key: str, exact: Exact) -> None:
         """Store under the key. A directory that cannot be written only costs time next time."""
-        packed = np.empty(exact.significand.size, dtype=_LAYOUT)
+        packed = np.empty(exact.significand.size, dtype=LAYOUT)
         for name in ("significand", "fraction", "exponent"):
             packed[name] = getattr(exact, name)
         content = packed.tobytes()

@@ -111,6 +111,14 @@ class Block:
         """The largest logit of all rows."""
         return float(self.x.max())
 
+    @property
+    def lowest_gap(self) -> float:
+        """The smallest logit of all rows less the largest, rounded.
+
+        Rounding is monotone, so this is no larger than any x_i - m of a row, rounded.
+        """
+        return self.smallest - self.top
+
     @functools.cached_property
     def farthest(self) -> float:
         """The largest magnitude of a logit."""

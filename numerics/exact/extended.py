@@ -39,8 +39,8 @@ ERROR = 1.5 * 2.0**-75
 """Relative error of a softmax."""
 LOG_ERROR = 2.0**-72
 """Relative error of log1p(r)."""
-LEFT_OUT = 2.0**-870
-"""What gaps below LOWEST add to r at most."""
+LEFT_OUT = 2.0**-862
+"""What 2^32 gaps below LOWEST add to r at most."""
 
 PER_STEP = STEPS / math.log(2)
 STEP_BITS = STEPS.bit_length() - 1
@@ -242,8 +242,7 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
         for columns, found in kept or _pieces(block):
             if wanted is None:
                 rounded, undecided = _quotient(found, spread, format)
-                # The difference, rounded, is no larger than that of any row, rounded.
-                if block.smallest - block.top < LOWEST:
+                if block.lowest_gap < LOWEST:
                     gap = block.piece(columns) - block.spread(block.largest)
                     _decide_far(gap, rounded, undecided)
                 yield (rows, columns), block.back(rounded), block.back(undecided)

@@ -221,7 +221,7 @@ def softmax(x: FloatArray) -> Iterator[Answer]:
                 _replace(low, undecided, at, nearest_number(value, value * (2 * proved), FP16))
             else:
                 undecided = np.not_equal(low, high)
-                if block.smallest - block.top < NORMAL:
+                if block.lowest_gap < NORMAL:
                     _settle_subnormal(low, undecided, piece, proved)
             yield (rows, columns), block.back(low), block.back(undecided)
 
@@ -255,7 +255,7 @@ def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArr
     """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
     length = parts[0][1].length
     r = np.concatenate([_others(block) for _, block in parts])
-    lowest = min(block.smallest - block.top for _, block in parts)
+    lowest = min(block.lowest_gap for _, block in parts)
     left_out = 0.0 if lowest > LOWEST else LEFT_OUT * length
     log, failed = _log1p(r)
     error = log * (LOG_ERROR + additions(length) * U) + (left_out + failed)

@@ -23,6 +23,9 @@ from numerics.rows import Labels
 BATCH = 2**17
 """Logits that a stage sees at a time, unless a row has more: so one logarithm is many at once."""
 
+LONGEST = 2**32
+"""Logits of a row up to which the constants of the stages hold; longer ones go to `decimals`."""
+
 Operation: TypeAlias = Callable[[FloatArray, Labels, Flags | None], Iterator[Answer]]
 
 
@@ -82,6 +85,8 @@ def evaluate(
     """
     elementwise = operation in ("softmax", "log_softmax")
     out = np.empty(x.shape if elementwise else x.shape[:1], x.dtype)
+    if x.shape[1] > LONGEST:
+        stages = ()
     _fill(operation, x, labels, stages, Counter() if counts is None else counts, out, None)
     if flushes_subnormal():
         rows = _subnormal_rows(x)

@@ -310,6 +310,14 @@ def test_each_later_stage_alone_gives_the_same_bits(format: Format) -> None:
                 assert bits(evaluate(operation, x, labels, STAGES[first:])) == before, first
 
 
+def test_rows_beyond_the_longest_are_decided_by_decimals(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(8).normal(size=(3, 4))
+    before = bits(exact_softmax(x))
+    monkeypatch.setattr(exact.stages, "LONGEST", 3)
+    monkeypatch.setattr(extended, "softmax", None)
+    assert bits(exact_softmax(x)) == before
+
+
 @pytest.mark.parametrize(("stage", "format_name"), [("plain", "fp32"), ("extended", "fp64")])
 def test_undecided_outputs_are_as_many_as_predicted(
     monkeypatch: pytest.MonkeyPatch, stage: str, format_name: str

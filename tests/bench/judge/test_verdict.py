@@ -23,11 +23,11 @@ import bench.inputs.cases
 import numerics
 from bench.__main__ import main
 from bench.inputs import cases
-from bench.judge import conditions, verdict
+from bench.judge import conditions, verdict, verdict_file, verdicts
 from bench.judge.conditions import Conditions, violations
-from bench.judge.verdict import Verdict, Witness
+from bench.judge.verdicts import Verdict, Witness
 from bench.measure.invariance import CHECKS
-from bench.runs import run_file
+from bench.runs.files import RunFileError, to_json
 from bench.show import verdict_tables
 from bench.subjects.specs import load
 from bench.subjects.subject import SUBJECTS, Subject
@@ -118,7 +118,7 @@ def measured(subject: Subject, folder: Path, seconds: float = 60.0) -> Verdict:
     return verdict.measure([subject], cache, lambda things, count, doing: things, seconds)[0]
 
 
-def cell(found: Verdict, operation: str, format_name: str) -> verdict.Cell:
+def cell(found: Verdict, operation: str, format_name: str) -> verdicts.Cell:
     (one,) = [c for c in found.cells if (c.operation, c.format) == (operation, format_name)]
     return one
 
@@ -299,8 +299,8 @@ def test_json_for_others_whatever_a_subject_prints(
     content = json.loads(capsys.readouterr().out)
     assert len(content["violations"]) == 3
     assert content["conclusions"][0].startswith("planted: ")
-    (kept,), environment = verdict.load(saved)
-    assert json.loads(run_file.to_json(verdict.content([kept])))["verdicts"] == content["verdicts"]
+    (kept,), environment = verdict_file.load(saved)
+    assert json.loads(to_json(verdict_file.content([kept])))["verdicts"] == content["verdicts"]
     assert environment["numpy"] == np.__version__
 
 
@@ -310,8 +310,8 @@ def test_json_for_others_whatever_a_subject_prints(
 def test_a_file_that_is_no_verdict_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     path.write_text(content)
-    with pytest.raises(run_file.RunFileError, match=r"kept\.json: not a file that"):
-        verdict.load(path)
+    with pytest.raises(RunFileError, match=r"kept\.json: not a file that"):
+        verdict_file.load(path)
 
 
 FEW = (
@@ -362,7 +362,7 @@ def test_ctrl_c_is_one_line_and_exit_status_130(tmp_path: Path) -> None:
 
 
 def test_committed_verdicts_have_the_confident_loss_and_every_case() -> None:
-    found, _ = verdict.load(ROOT / "results" / "verdicts.json.xz")
+    found, _ = verdict_file.load(ROOT / "results" / "verdicts.json.xz")
     assert [one.subject for one in found] == ["scipy", "torch", "jax"]
     for one in found:
         loss = cell(one, "log_softmax", "fp32").confident_ulp

@@ -12,6 +12,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.lab import predictions
+from bench.lab import results as lab_results
 from bench.lab.comparison import Comparison, Outcome, run_lab
 from bench.lab.predictions import agrees
 from bench.lab.results import results_json
@@ -110,14 +111,14 @@ def test_results_json_has_no_nan_token_and_reads_back() -> None:
 
 
 def test_the_committed_results_are_whole_and_readme_shows_them() -> None:
-    results, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
-    manifest = json.loads((results / "manifest.json").read_text())
+    folder, readme = ROOT / "results", (ROOT / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["seed"] == 42
     assert manifest["dirty"] is False, "run `python -m bench.compare` on a clean checkout"
     for name, digest in manifest["files_sha256"].items():
-        assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest, name
-    committed = read_results((results / "results.json").read_text())
-    assert results.fill_readme(readme, committed) == readme
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+    committed = read_results((folder / "results.json").read_text())
+    assert lab_results.fill_readme(readme, committed) == readme
 
     def findings(comparisons: list[Comparison]) -> list[tuple[str, str, bool, bool]]:
         return [(c.case, c.format, c.naive.has_nan, c.stable.has_nan) for c in comparisons]

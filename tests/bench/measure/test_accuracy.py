@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from bench.inputs.cases import CASES, Case
-from bench.measure.accuracy import Record, complaints, measure
-from bench.runs.run_file import to_json
+from bench.measure.accuracy import complaints, measure
+from bench.runs.files import to_json
+from bench.runs.records import Record
 from bench.subjects.subject import SUBJECTS, Subject
-from bench.truth.reference import Exact, compute
+from bench.truth.exact import Exact
+from bench.truth.reference import compute
 from numerics import FORMATS, OPERATIONS
 
 STABLE = SUBJECTS["stable"]

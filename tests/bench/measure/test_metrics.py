@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bench.measure import metrics
 from bench.measure.metrics import Errors, errors, exact_hex, sum_defect, summarize
-from bench.truth.reference import Exact
+from bench.runs import records
+from bench.truth.exact import Exact
 from numerics import FORMATS, Format
 from tests.strategies import any_values, formats
 
@@ -86,7 +87,7 @@ def test_failures_are_never_averaged_away() -> None:
     summary = summarize([errors(got, exact, FP64, 100)])
     assert summary.mean_ulp == summary.p99_ulp == 0.0
     assert summary.nan_failures == 1
-    assert summary.survival == [1] * len(metrics.SURVIVAL_THRESHOLDS)
+    assert summary.survival == [1] * len(records.SURVIVAL_THRESHOLDS)
 
 
 def test_nothing_to_measure_is_none_and_not_a_number() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.__main__ import main
 from bench.measure import misrounded
 from bench.measure.misrounded import Found, Job, added, judge
-from bench.runs import run_file
+from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.subject import SUBJECTS
 from numerics import FORMATS, OPERATIONS
@@ -56,7 +56,7 @@ def test_counts_are_added() -> None:
 def test_any_other_file_is_refused(tmp_path: Path) -> None:
     for content in ("", "[]", "[" * 100_000, '{"environment": {}}'):
         (tmp_path / "file.json").write_text(content)
-        with pytest.raises(run_file.RunFileError, match="not a file of `bench misrounded`"):
+        with pytest.raises(RunFileError, match="not a file of `bench misrounded`"):
             misrounded.load(tmp_path / "file.json")
 
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from bench.__main__ import main
-from bench.measure import race
-from bench.measure.race import Cell
-from bench.runs import run_file
+from bench.measure import race, race_details, timing
+from bench.measure.timing import Cell
+from bench.runs.files import RunFileError
 from bench.show import race_tables
 from bench.subjects.peers import libraries
 
@@ -27,7 +27,7 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 def test_rounds_are_interleaved_and_begin_with_another_call() -> None:
     order: list[str] = []
     calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    seconds = race.interleaved(calls, 3)
+    seconds = timing.interleaved(calls, 3)
     assert "".join(order) == "ab" + "ab" + "ba" + "ab"  # the first is not counted
     assert [len(rounds) for rounds in seconds.values()] == [3, 3]
 
@@ -41,8 +41,8 @@ def test_short_calls_are_timed_several_in_a_row(
     def call() -> None:
         clock[0] += seconds
 
-    monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    assert race.interleaved({"a": call}, 3, in_a_row=2.0**-10) == {"a": [seconds] * 3}
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert timing.interleaved({"a": call}, 3, in_a_row=2.0**-10) == {"a": [seconds] * 3}
     before = 1 if seconds > 100 * 2.0**-10 else 2
     assert clock[0] == seconds * (before + 3 * number)
 
@@ -50,8 +50,8 @@ def test_short_calls_are_timed_several_in_a_row(
 def test_a_call_that_the_clock_cannot_see_is_timed_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: 0.0))
-    assert race.interleaved({"a": lambda: None}, 2) == {"a": [0.0, 0.0]}
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    assert timing.interleaved({"a": lambda: None}, 2) == {"a": [0.0, 0.0]}
 
 
 def test_the_command_writes_what_it_prints(
@@ -59,7 +59,7 @@ def test_the_command_writes_what_it_prints(
 ) -> None:
     monkeypatch.setattr(race, "COLUMNS", (5, 600))
     monkeypatch.setattr(race, "RIVALS", ("scipy",))
-    monkeypatch.setattr(race, "SAMPLED", race.DRAWN)
+    monkeypatch.setattr(race_details, "SAMPLED", race_details.DRAWN)
     path = tmp_path / "race.json"
     assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
     raced = race.load(path)
@@ -90,7 +90,7 @@ def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPat
 def test_a_file_that_is_none_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "race.json"
     path.write_text(content)
-    with pytest.raises(run_file.RunFileError, match=r"race\.json: not a file that"):
+    with pytest.raises(RunFileError, match=r"race\.json: not a file that"):
         race.load(path)
 
 

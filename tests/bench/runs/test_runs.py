@@ -15,7 +15,7 @@ from bench.inputs.cases import CASES
 from bench.measure.accuracy import measure
 from bench.measure.invariance import measure as measure_invariance
 from bench.runs import keep, run_file
-from bench.runs.files import MarkerError, replace_between_markers, write_all
+from bench.runs.files import MarkerError, RunFileError, replace_between_markers, to_json, write_all
 from bench.subjects.subject import SUBJECTS
 from bench.truth.reference import compute
 from numerics import FORMATS, OPERATIONS
@@ -56,7 +56,7 @@ def written(path: Path, content: Any) -> Path:
 
 def test_a_run_file_reads_back(tmp_path: Path, content: dict[str, Any]) -> None:
     path = tmp_path / "run.json"
-    path.write_text(run_file.to_json(content))
+    path.write_text(to_json(content))
     run = run_file.load(path)
     assert run.cpu == "a CPU"
     assert run.commit == "0123456789ab"
@@ -138,7 +138,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
 def test_hostile_files_get_one_line(tmp_path: Path, name: str) -> None:
     path = tmp_path / "hostile.json"
     path.write_bytes(HOSTILE[name])
-    with pytest.raises(run_file.RunFileError, match=r"hostile\.json: ") as caught:
+    with pytest.raises(RunFileError, match=r"hostile\.json: ") as caught:
         run_file.load(path)
     assert "\n" not in str(caught.value)
 
@@ -147,7 +147,7 @@ def test_hostile_files_get_one_line(tmp_path: Path, name: str) -> None:
 def test_wrong_types_get_one_line(tmp_path: Path, content: dict[str, Any], name: str) -> None:
     *place, value = WRONG[name]
     path = written(tmp_path / "wrong.json", changed(content, *place, value=value))
-    with pytest.raises(run_file.RunFileError, match=r"wrong\.json: ") as caught:
+    with pytest.raises(RunFileError, match=r"wrong\.json: ") as caught:
         run_file.load(path)
     assert "\n" not in str(caught.value)
 
@@ -157,10 +157,10 @@ def test_nan_tokens_are_refused(tmp_path: Path, content: dict[str, Any]) -> None
     assert "NaN" in text
     path = tmp_path / "nan.json"
     path.write_text(text)
-    with pytest.raises(run_file.RunFileError, match=r"nan\.json: .*NaN"):
+    with pytest.raises(RunFileError, match=r"nan\.json: .*NaN"):
         run_file.load(path)
     with pytest.raises(ValueError, match="JSON compliant"):
-        run_file.to_json({"figure": float("nan")})
+        to_json({"figure": float("nan")})
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_unreadable_files_get_one_line(tmp_path: Path, name: str) -> None:
         packed = bytearray(gzip.compress(bytes(range(256)) * 50))
         packed[20:40] = bytes(20)
         (tmp_path / name).write_bytes(packed)
-    with pytest.raises(run_file.RunFileError, match=name):
+    with pytest.raises(RunFileError, match=name):
         run_file.load(tmp_path / name)
 
 

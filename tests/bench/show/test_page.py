@@ -23,7 +23,7 @@ from bench.inputs.cases import named
 from bench.measure import witness
 from bench.measure.accuracy import measure
 from bench.runs import run_file
-from bench.show import page, page_data, page_plots, plots, tables
+from bench.show import page, page_data, page_plots, plots, tables, witness_script
 from bench.show.style import ERRORS, heat_cell
 from bench.subjects.subject import SUBJECTS
 from bench.truth.reference import compute
@@ -211,12 +211,12 @@ def _loaded(content: dict[str, Any]) -> run_file.Run:
 # --- Witnesses -----------------------------------------------------------------------------------
 
 
-def decoded(shown: dict[str, Any]) -> list[witness.Script]:
+def decoded(shown: dict[str, Any]) -> list[witness_script.Script]:
     """The scripts of a page, as its own script puts them together."""
     kept = [worst for run in shown["runs"] for worst in run["errors"]["worst"]]
     texts = shown["texts"]
     return [
-        witness.Script(*(texts[place] for place in worst[4:]))
+        witness_script.Script(*(texts[place] for place in worst[4:]))
         for worst in kept
         if isinstance(worst, list)
     ]
@@ -247,12 +247,12 @@ def test_scripts_show_the_error_again() -> None:
             np.errstate(all="ignore"),
         ):
             exec(script.text(), {})
-        assert witness.short_hex(printed.getvalue().strip()) == script.got, script.text()
+        assert witness_script.short_hex(printed.getvalue().strip()) == script.got, script.text()
 
 
 def test_a_script_of_a_peer_runs() -> None:
     pytest.importorskip("scipy")
-    script = witness.script(WITNESS, "scipy", "softmax", "any", "fp32")
+    script = witness_script.script(WITNESS, "scipy", "softmax", "any", "fp32")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(script.text(), {})

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.runs import run_file
-from bench.show import plots, report, tables, version_plots, versions
+from bench.runs import committed, run_file
+from bench.runs.files import to_json
+from bench.show import plots, report, tables, version_plots, version_tables, versions
 from numerics import FORMATS, OPERATIONS
 from tests.bench.runs.test_runs import run_content
 
@@ -27,7 +28,7 @@ FIGURES |= {"time-against-k"} | {
 @pytest.fixture(scope="module")
 def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run") / "run.json"
-    path.write_text(run_file.to_json(run_content()))
+    path.write_text(to_json(run_content()))
     return path
 
 
@@ -140,27 +141,27 @@ def test_keep_compresses_a_run(one_run: Path, tmp_path: Path) -> None:
 
 
 def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
-    run = run_file.load(RESULTS / report.REFERENCE)
+    run = run_file.load(RESULTS / committed.REFERENCE)
     assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([run])
     accuracy = gzip.decompress((RESULTS / "accuracy.csv.gz").read_bytes())
     assert accuracy == report.csv_table([run], "accuracy")
     assert (RESULTS / "throughput.csv").read_bytes() == report.csv_table([run], "throughput")
-    by_version = versions.load([RESULTS / versions.FOLDER])
-    assert (RESULTS / "versions.md").read_text(encoding="utf-8") == versions.page(by_version)
-    pair = versions.ends_of_upgrade(by_version)
+    by_version = versions.load([RESULTS / committed.VERSIONS])
+    assert (RESULTS / "versions.md").read_text(encoding="utf-8") == version_tables.page(by_version)
+    pair = version_tables.ends_of_upgrade(by_version)
     assert pair
-    assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == versions.upgrade(*pair)
+    assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == version_tables.upgrade(*pair)
     for path, document in report.filled(ROOT, run, by_version).items():
         assert path.read_text(encoding="utf-8") == document, path
 
 
 def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
-    run = run_file.load(RESULTS / report.REFERENCE)
+    run = run_file.load(RESULTS / committed.REFERENCE)
     for figure in FIGURES:
         for kind in plots.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
             assert plots.source([run]).encode() in picture, f"{figure}.{kind} is stale"
-    by_version = versions.load([RESULTS / versions.FOLDER])
+    by_version = versions.load([RESULTS / committed.VERSIONS])
     for figure in version_plots.figures(by_version):
         for kind in plots.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
@@ -170,7 +171,7 @@ def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
 def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:
     from numerics import METHODS
 
-    run = run_file.load(RESULTS / report.REFERENCE)
+    run = run_file.load(RESULTS / committed.REFERENCE)
     assert set(run.accuracy["subject"]) >= set(METHODS)
     assert set(run.throughput["subject"]) >= set(METHODS)
     assert run.accuracy["claim_broken"].fillna(0).sum() == 0
@@ -186,7 +187,7 @@ def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:
 
 def test_committed_run_keeps_what_the_methods_promise() -> None:
     """On ordinary rows: compensated at most 3 ulp, widened 0.51, fast in fp16 0.6."""
-    table = run_file.load(RESULTS / report.REFERENCE).accuracy
+    table = run_file.load(RESULTS / committed.REFERENCE).accuracy
     ordinary = table[table["family"] == "random"]
     worst = ordinary.groupby("subject")["max_ulp"].max()
     assert worst["compensated"] <= 3
@@ -202,7 +203,7 @@ def test_committed_run_keeps_what_the_methods_promise() -> None:
 def test_committed_run_has_fast_at_least_as_good_as_stable_or_its_promise() -> None:
     from numerics.bounds import PROMISED_ULP
 
-    table = run_file.load(RESULTS / report.REFERENCE).accuracy
+    table = run_file.load(RESULTS / committed.REFERENCE).accuracy
     softmax = table[table["operation"] == "softmax"]
     cells = softmax.pivot_table(index=["format", "case"], columns="subject", values="max_ulp")
     allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(PROMISED_ULP))

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
-from bench.judge import diff
-from bench.runs import gather, run_file
+from bench.judge import by_version, diff
+from bench.runs import committed, gather, run_file
+from bench.runs.environment import environment
 from bench.show import plots, versions
 from tests.bench.judge.test_diff import timed
 from tests.bench.runs.test_runs import run_content
@@ -67,7 +68,7 @@ def test_pictures_and_page_are_written_oldest_first(
 
 
 def test_the_matrix_of_bits(folder: Path) -> None:
-    shares = versions.identity(versions.load([folder]))["stable"]
+    shares = by_version.identity(versions.load([folder]))["stable"]
     records = len(run_content()["softmax"]["records"])
     assert (shares == shares.T).all()
     assert (np.diag(shares) == 1).all()
@@ -81,7 +82,7 @@ def test_times_of_another_machine_are_not_drawn(folder: Path) -> None:
 
     shown = versions.load([folder])
     shown[1] = dataclasses.replace(shown[1], machine="another")
-    ratios = versions.time_ratios(shown, ["format", "subject"])
+    ratios = by_version.time_ratios(shown, ["format", "subject"])
     assert ratios.isna().all().tolist() == [False, True, False, False]
     assert (ratios[shown[2].label] == 1).all()
 
@@ -124,7 +125,7 @@ def test_a_switch_that_does_nothing_stops_the_run(monkeypatch: pytest.MonkeyPatc
     for name in ["X86_V9", *simd.get("found", [])[:1]]:
         monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", f" {name},")
         with pytest.raises(ValueError, match=f"{name} did not switch anything off in NumPy"):
-            run_file.environment()
+            environment()
 
 
 def test_a_switch_is_recorded_and_shown() -> None:
@@ -146,9 +147,9 @@ def test_a_switch_is_recorded_and_shown() -> None:
 
 
 def test_committed_runs_are_of_all_versions_and_two_dispatch_levels() -> None:
-    files = sorted((RESULTS / versions.FOLDER).iterdir())
+    files = sorted((RESULTS / committed.VERSIONS).iterdir())
     assert max(path.stat().st_size for path in files) < 60_000
-    shown = versions.load([RESULTS / versions.FOLDER])
+    shown = versions.load([RESULTS / committed.VERSIONS])
     found = [run.environment["numpy"].rsplit(".", 1)[0] for run in shown]
     assert list(dict.fromkeys(found)) == ["1.26", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5"]
     assert shown[-1].environment["simd_disabled"]
@@ -157,7 +158,7 @@ def test_committed_runs_are_of_all_versions_and_two_dispatch_levels() -> None:
 
 
 def test_committed_runs_can_be_compared_cell_by_cell() -> None:
-    shown = versions.load([RESULTS / versions.FOLDER])
+    shown = versions.load([RESULTS / committed.VERSIONS])
     for found in diff.against_first(shown):
         assert found.left_out == ()
         assert len(found.accuracy) == len(run_file.shared(shown)[0].accuracy)

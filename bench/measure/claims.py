@@ -1,0 +1,75 @@
+"""Measured errors against the bound that a subject claims for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.measure import metrics
+from bench.measure.metrics import Errors
+from bench.runs.records import Claim
+from bench.truth.exact import Exact
+from numerics.facts import Bound, RowFacts
+from numerics.formats import Format
+
+
+def claim_of(
+    bound: Bound | None,
+    facts: Sequence[RowFacts],
+    parts: Sequence[Exact],
+    compared: Sequence[Errors],
+) -> Claim | None:
+    """The claim of an operation on all batches of a case; None where there is no bound."""
+    if bound is None:
+        return None
+    ulp = np.concatenate([errors.ulp for errors in compared])
+    bounds = [bound(rows).ravel() for rows in facts]
+    sides = [
+        _comparable(errors, limit, part, rows.format)
+        for errors, limit, part, rows in zip(compared, bounds, parts, facts, strict=True)
+    ]
+    error, limit = (np.concatenate(side) for side in zip(*sides, strict=True))
+    in_ulp = np.concatenate(
+        [_in_ulp(b, part, rows.format) for b, part, rows in zip(bounds, parts, facts, strict=True)]
+    )
+    claimed = np.isfinite(limit)
+    measured = claimed & np.isfinite(error) & (limit > 0)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
+    ratio = np.minimum(ratio, metrics.LARGEST)
+    at = int(ratio.argmax())
+    broken = claimed & (error > limit)
+    widths = np.concatenate(
+        [np.full(c.ulp.size, rows.x.shape[1]) for c, rows in zip(compared, facts, strict=True)]
+    )
+    return Claim(
+        ratio=float(ratio[at]),
+        ulp=float(ulp[at]) if claimed[at] else 0.0,
+        bound_ulp=float(in_ulp[at]) if claimed[at] else 0.0,
+        claimed=int(claimed.sum()),
+        broken=int(broken.sum()),
+        broken_widths=tuple(sorted(set(widths[broken].tolist()))),
+    )
+
+
+def _comparable(
+    errors: Errors, bound: npt.NDArray[np.float64], exact: Exact, format: Format
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Error and bound in units of u, both scaled down where they are too large for fp64."""
+    scale = np.where(exact.exponent > 800, -1000, 0)
+    with np.errstate(over="ignore"):
+        from_ulp = np.ldexp(errors.ulp, exact.exponent + format.precision + scale)
+        countable = (errors.ulp < metrics.LARGEST) | np.isinf(errors.ulp)
+        from_absolute = np.ldexp(errors.absolute, format.precision + scale)
+        return np.where(countable, from_ulp, from_absolute), np.ldexp(bound, scale)
+
+
+def _in_ulp(
+    bound: npt.NDArray[np.float64], exact: Exact, format: Format
+) -> npt.NDArray[np.float64]:
+    """A bound in units of u, on the absolute error, in ulps of the exact values."""
+    with np.errstate(over="ignore"):
+        limit = np.ldexp(bound, -format.precision - exact.exponent)
+    return np.minimum(limit, metrics.LARGEST)
