@@ -25,7 +25,7 @@ import numpy.typing as npt
 from bench import peers, runs
 from bench.cases import SEED
 from numerics import FORMATS, METHODS, fast_softmax
-from numerics.fast import half, kernels, sums
+from numerics.fast import half, kernels
 
 COLUMNS = (5, 10, 64, 600, 4096, 50_257)
 MEBIBYTE = 2**20
@@ -193,7 +193,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: sums.row_sums(x, x.dtype),
+        "sum of a row: `fast`": lambda: kernels.row_sums(x),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(
