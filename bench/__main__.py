@@ -1,202 +1,93 @@
-"""The command line: parse, dispatch, exit code. The only place that prints."""
+"""The command line: parse, dispatch, exit status."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from bench import arguments, compare, keep, race, report, runs, specs, verdict
-from bench.arguments import ROOT
-from bench.compare import PredictionError
-from bench.conditions import Conditions, violations
-from bench.files import MarkerError, check_writable, write_whole
-from bench.peers import PeerMissingError
-from bench.reference import Cache
-from bench.verdict import Verdict
+from bench.commands import compare, diff, keep, misrounded, page, race, report, verdict, versions
+from bench.commands.command import Command
+from bench.lab.predictions import PredictionError
+from bench.runs.extras import ExtraMissingError, require
+from bench.runs.files import MarkerError, RunFileError
+from bench.subjects.peers.peer import PeerMissingError
+from bench.subjects.specs import SpecError
 
+COMMANDS: tuple[Command, ...] = (
+    compare.COMMAND,
+    report.COMMAND,
+    race.COMMAND,
+    misrounded.COMMAND,
+    verdict.COMMAND,
+    diff.COMMAND,
+    versions.COMMAND,
+    page.COMMAND,
+    keep.COMMAND,
+)
 EXPECTED = (
-    runs.RunFileError,
+    RunFileError,
     MarkerError,
     PredictionError,
     PeerMissingError,
-    specs.SpecError,
+    ExtraMissingError,
+    SpecError,
     OSError,
 )
 """What goes wrong for a reason of the caller's: one line, and status 2."""
-
-T = TypeVar("T")
 
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did its work, 1 when a condition of the caller does not hold.
 
-    2 for input that it cannot use, 130 when interrupted.
+    2 for input that it cannot use, 130 when interrupted, 141 when nobody reads on (`| head`): the
+    last two are what a shell says of a program that SIGINT or SIGPIPE ended.
     """
-    options = arguments.parser().parse_args(given)
     try:
-        return COMMANDS[options.command](options) or 0
+        try:
+            return _run(given)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer must not be written at exit, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(given: Sequence[str] | None) -> int:
+    options = _parser().parse_args(given)
+    command = next(one for one in COMMANDS if one.name == options.command)
+    try:
+        require(command.extra, command.needs)
+        return command.run(options) or 0
+    except BrokenPipeError:
+        raise
     except EXPECTED as error:
-        print(f"bench {options.command}: {error}", file=sys.stderr)
+        print(f"bench {command.name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(
-            f"bench {options.command}: interrupted; files are as they were, or all new",
+            f"bench {command.name}: interrupted; files are as they were, or all new",
             file=sys.stderr,
         )
         return 130
 
 
-def _compare(options: argparse.Namespace) -> None:
-    for path in compare.write(options.output, options.readme):
-        print(f"wrote {path}")
-
-
-def _report(options: argparse.Namespace) -> None:
-    committed = ROOT / "results"
-    lines = report.write(options.files, options.output, committed, options.alone, _progress)
-    print("\n".join(lines))
-
-
-def _race(options: argparse.Namespace) -> None:
-    from bench import race_tables
-
-    found, missing = race.available()
-    if options.output:
-        check_writable(options.output)
-    wanted = race.cells(options.mebibytes)
-    measured = list(_progress(race.run(wanted, found, options.rounds), len(wanted), "racing"))
-    if options.output:
-        sampled = _progress(race.SAMPLED_CELLS, len(race.SAMPLED_CELLS), "sampling")
-        content = race.content(
-            measured,
-            found,
-            steps=race.steps(options.rounds),
-            calls=race.small_calls(found, options.rounds),
-            sampled=race.sampled(sampled, found),
-        )
-        write_whole(options.output, runs.to_json(content))
-    print(race_tables.softmax(measured), race_tables.logarithms(measured), sep="\n\n")
-    print("\nleft out:", "; ".join(missing) or "nothing")
-
-
-def _misrounded(options: argparse.Namespace) -> int:
-    import secrets
-
-    from bench import misrounded
-
-    if options.output:
-        check_writable(options.output)
-    seed = secrets.randbits(32) if options.seed is None else options.seed
-    print(f"seed {seed}", flush=True)
-    found, cells = misrounded.measure(options.rows, seed, options.rounds, _progress)
-    if options.output:
-        write_whole(options.output, runs.to_json(misrounded.content(found, cells, seed)))
-    print(misrounded.counts_table(found), misrounded.times_table(cells), sep="\n\n")
-    print(*found.witnesses, sep="\n")
-    return 1 if found.witnesses else 0
-
-
-def _verdict(options: argparse.Namespace) -> int:
-    subjects, missing = specs.load(options.subjects)
-    if missing:
-        raise specs.SpecError("; ".join(missing))
-    if options.save:
-        check_writable(options.save)
-    cache = Cache(options.reference_cache)
-    verdicts = verdict.measure(list(subjects.values()), cache, _progress, options.seconds)
-    conditions = Conditions(**{name: getattr(options, name) for name in vars(Conditions())})
-    broken = [line for one in verdicts for line in violations(one, conditions)]
-    if options.save:
-        verdict.save(options.save, verdicts)
-    _print_verdicts(verdicts, broken, options.format)
-    return 1 if broken else 0
-
-
-def _print_verdicts(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
-    from rich.console import Console
-
-    from bench import verdict_tables
-
-    conclusions = [verdict_tables.conclusion(one) for one in verdicts]
-    if how == "json":
-        said = {"conclusions": conclusions, "violations": list(broken)}
-        print(runs.to_json(said | verdict.content(verdicts)), end="")
-        return
-    print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        print(verdict_tables.plain(verdicts))
-        return
-    for one in verdicts:
-        for part in verdict_tables.parts(one, terminal=True):
-            console.print(part, soft_wrap=isinstance(part, str))
-
-
-def _diff(options: argparse.Namespace) -> int:
-    from bench import diff, diff_tables, gather
-
-    shown = gather.told_apart(gather.load_all(options.files))
-    if len(shown) < 2:
-        raise runs.RunFileError(f"{options.files[0]}: one run alone cannot be compared")
-    found = diff.against_first(shown, options.min_effect)
-    broken = [
-        (one, condition, cells)
-        for one in found
-        for condition in options.fail_on
-        if len(cells := diff.broken(one, condition))
-    ]
-    print(diff_tables.FORMATS[options.format](found, options.limit))
-    if options.format == "csv":
-        print(
-            "\n".join(f"not compared: {x}" for one in found for x in one.left_out), file=sys.stderr
-        )
-    for one, condition, cells in broken:
-        print("\n".join(diff_tables.complaint(one, condition, cells)), file=sys.stderr)
-    return 1 if broken else 0
-
-
-def _versions(options: argparse.Namespace) -> None:
-    from bench import versions
-
-    print(versions.write(options.files, options.output, ROOT / "results", _progress))
-
-
-def _page(options: argparse.Namespace) -> None:
-    from bench import page
-
-    print("wrote", page.write(options.files, options.output, ROOT / "results", _progress))
-
-
-def _keep(options: argparse.Namespace) -> None:
-    content = keep.brief(options.file) if options.brief else keep.compact(options.file)
-    write_whole(options.output, content)
-    print(f"wrote {options.output}")
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
-    "compare": _compare,
-    "report": _report,
-    "race": _race,
-    "misrounded": _misrounded,
-    "verdict": _verdict,
-    "diff": _diff,
-    "versions": _versions,
-    "page": _page,
-    "keep": _keep,
-}
-
-
-def _progress(things: Iterable[T], count: int, doing: str = "drawing") -> Iterable[T]:
-    """Show on standard error how many of them are done."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = not console.is_terminal
-    return track(things, doing, total=count, console=console, transient=True, disable=hidden)
+def _parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Tables and pictures of what `pytest bench --benchmark-json=FILE` measured.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return top
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    with contextlib.suppress(OSError):  # what a subject prints at exit is no result, either
+        os.dup2(2, 1)
+    sys.exit(status)

@@ -14,13 +14,15 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import runs, specs
-from bench.accuracy import Record
-from bench.cases import EFFORTS, Case, at_effort
-from bench.files import check_writable, write_whole
-from bench.invariance import Invariance
-from bench.reference import Cache, Exact, references
-from bench.subjects import SUBJECTS, Subject
+from bench.inputs.cases import EFFORTS, Case, at_effort
+from bench.runs import run_file
+from bench.runs.environment import environment
+from bench.runs.files import check_writable, to_json, write_whole
+from bench.runs.records import Invariance, Record
+from bench.subjects import specs
+from bench.subjects.subject import SUBJECTS, Subject
+from bench.truth.exact import Exact
+from bench.truth.reference import Cache, references
 from numerics import FORMATS, OPERATIONS
 
 COLUMNS = {
@@ -86,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for option in ("accuracy_json", "benchmark_json"):
         _prepare_for_writing(option, getattr(config.option, option, None))
     try:
-        runs.environment()
+        environment()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[MEASUREMENTS] = Measurements()
@@ -223,11 +225,11 @@ def invariance(pytestconfig: pytest.Config) -> list[Invariance]:
 
 def _section(config: pytest.Config) -> dict[str, Any]:
     measured = config.stash[MEASUREMENTS]
-    return runs.section(measured.records, measured.invariance, config.getoption("--effort"))
+    return run_file.section(measured.records, measured.invariance, config.getoption("--effort"))
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
-    machine_info["softmax"] = runs.environment()
+    machine_info["softmax"] = environment()
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
@@ -256,7 +258,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
     )
     for path in wanted:
-        write_whole(path, runs.to_json({**content, "softmax": _section(config)}))
+        write_whole(path, to_json({**content, "softmax": _section(config)}))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench.accuracy import Record, complaints, measure
-from bench.cases import Case
-from bench.reference import Exact
-from bench.subjects import Subject
+from bench.inputs.cases import Case
+from bench.measure.accuracy import complaints, measure
+from bench.runs.records import Record
+from bench.subjects.subject import Subject
+from bench.truth.exact import Exact
 from numerics import FORMATS
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.invariance import CHECKS, Invariance, measure
-from bench.subjects import Subject
+from bench.measure.invariance import CHECKS, measure
+from bench.runs.records import Invariance
+from bench.subjects.subject import Subject
 from numerics import FORMATS
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.cases import SEED
-from bench.subjects import Subject
+from bench.inputs.cases import SEED
+from bench.subjects.subject import Subject
 from numerics import FORMATS
 
 BATCH_BYTES = 2 * 2**20

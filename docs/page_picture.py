@@ -14,9 +14,10 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench import page, plots, runs  # noqa: E402 - found there
-from bench.report import REFERENCE  # noqa: E402
-from bench.style import with_palette  # noqa: E402
+from bench.runs import run_file  # noqa: E402 - found there
+from bench.runs.committed import REFERENCE  # noqa: E402
+from bench.show import page, plots  # noqa: E402
+from bench.show.style import with_palette  # noqa: E402
 
 
 def photographed(path: Path) -> bytes:
@@ -38,5 +39,5 @@ if __name__ == "__main__":
         path = Path(folder) / "index.html"
         page.write([], path, committed, lambda plots, count: plots)
         picture = photographed(path)
-    source = f"runs {plots.source([runs.load(committed / REFERENCE)])}"
+    source = f"runs {plots.source([run_file.load(committed / REFERENCE)])}"
     (ROOT / "docs" / "page.png").write_bytes(with_palette(io.BytesIO(picture), source))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import runs
+from bench.runs import run_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_file_holds_speed_accuracy_and_environment(measured: Path) -> None:
-    loaded = runs.load(measured)
+    loaded = run_file.load(measured)
     assert set(loaded.throughput["columns"]) == {5, 600}
     assert set(loaded.accuracy["subject"]) == {"stable"}
     assert set(loaded.accuracy["format"]) == {"fp32"}
@@ -59,7 +59,7 @@ def test_accuracy_alone(tmp_path: Path) -> None:
         "-k", "stable-softmax-fp16-small_magnitudes", f"--accuracy-json={path}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    loaded = runs.load(path)
+    loaded = run_file.load(path)
     assert loaded.accuracy["case"].tolist() == ["small magnitudes"]
     assert loaded.throughput.empty
 
@@ -71,7 +71,7 @@ def test_a_run_in_which_nothing_is_timed_is_saved_all_the_same(tmp_path: Path) -
         f"--benchmark-json={path}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(runs.load(path).accuracy) == 1
+    assert len(run_file.load(path).accuracy) == 1
 
 
 def test_a_file_that_cannot_be_written_is_found_out_before_the_first_test(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.accuracy import complaints, measure
-from bench.cases import CASES, Batch, Case
-from bench.reference import compute
-from bench.subjects import of_method
+from bench.inputs.cases import CASES, Batch, Case
+from bench.measure.accuracy import complaints, measure
+from bench.subjects.subject import of_method
+from bench.truth.reference import compute
 from numerics import (
     FORMATS,
     METHODS,

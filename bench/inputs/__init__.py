@@ -1,0 +1,1 @@
+"""The inputs: named, seeded cases. Imports numerics and no other room."""

@@ -1,0 +1,1 @@
+"""What measurements come to: verdicts, diffs. May import measure and the rooms below it."""

@@ -1,0 +1,71 @@
+"""Times in interleaved rounds (A B, B A, ...): ratios of neighbours, and what they come to."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Call: TypeAlias = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An operation on normal logits of scale 3, shape (rows, columns); seconds of each round."""
+
+    operation: str
+    format: str
+    mebibytes: int
+    rows: int
+    columns: int
+    seconds: dict[str, list[float]]
+
+    def ns_per_element(self, name: str) -> float:
+        """Median over the rounds."""
+        return statistics.median(self.seconds[name]) * 1e9 / (self.rows * self.columns)
+
+    def ratio(self, name: str, to: str = "fast") -> float:
+        """Median over the rounds of one time over another of the same round."""
+        pairs = zip(self.seconds[name], self.seconds[to], strict=True)
+        return statistics.median(one / other for one, other in pairs)
+
+
+def interleaved(
+    calls: dict[str, Call], rounds: int, limit: float = math.inf, in_a_row: float = 0.0
+) -> dict[str, list[float]]:
+    """Seconds of each call in each round; one round at least, to `limit` seconds.
+
+    Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call. Every
+    round begins with another call (A B C, B C A, ...): so none always comes after the same one, and
+    finds memory as that has left it.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    end = time.perf_counter() + limit
+    with np.errstate(all="ignore"):
+        numbers = {name: _number(call, in_a_row) for name, call in calls.items()}
+        for turn in range(rounds):
+            if turn and time.perf_counter() > end:
+                break
+            first = turn % len(calls)
+            for name in [*calls][first:] + [*calls][:first]:
+                seconds[name].append(_seconds_of(calls[name], numbers[name]))
+    return seconds
+
+
+def _seconds_of(call: Call, number: int) -> float:
+    start = time.perf_counter()
+    for _ in range(number):
+        call()
+    return (time.perf_counter() - start) / number
+
+
+def _number(call: Call, in_a_row: float) -> int:
+    """How many calls take so long; the first one is for compilers and page tables."""
+    if _seconds_of(call, 1) >= 100 * in_a_row:
+        return 1
+    return max(1, math.ceil(in_a_row / max(_seconds_of(call, 1), 1e-9)))

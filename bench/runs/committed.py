@@ -1,0 +1,20 @@
+"""Where committed results lie: paths, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+"""The checkout."""
+VERSIONS = Path("runs") / "versions"
+"""The committed runs by NumPy version, inside the committed results folder."""
+REFERENCE = Path("runs") / "reference.json.xz"
+"""The committed reference run, inside the committed results folder."""
+RACE = "race.json"
+"""The committed race, in the same folder."""
+MISROUNDED = "misrounded.json"
+"""The committed counts and times of `exact`, in the same folder."""
+VERDICTS = "verdicts.json.xz"
+"""The committed verdicts on other libraries, in the same folder."""
+MINE = "verdict-mine.json.xz"
+"""The committed verdict on docs/mine.py, in the same folder."""

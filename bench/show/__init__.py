@@ -1,0 +1,1 @@
+"""What a reader sees: tables, figures, the page. May import judge and the rooms below it."""

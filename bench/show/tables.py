@@ -1,0 +1,246 @@
+"""Runs as Markdown. Formats figures; computes nothing but maxima."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
+from numerics import FORMATS, METHODS, OPERATIONS, Method
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.runs.run_file import Run
+
+
+def provenance(run: Run) -> str:
+    """One line on where figures come from."""
+    environment = run.environment
+    return (
+        f"{run.label}, Python {environment.get('python')}, {run.cpu}, "
+        f"{environment.get('libc')}, effort {run.effort}, commit {run.commit}, {run.datetime[:10]}"
+    )
+
+
+def headline(run: Run) -> str:
+    """One row for each subject and format: largest ulp errors, failures, bound, time."""
+    return markdown(*headline_rows(run), text=2)
+
+
+def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the headline, as text."""
+    accuracy = run.accuracy
+    rows = []
+    for subject in accuracy["subject"].unique():
+        for format_name in FORMATS:
+            cell = accuracy[(accuracy["subject"] == subject) & (accuracy["format"] == format_name)]
+            if cell.empty:
+                continue
+            ordinary = cell[cell["family"] == "random"]
+            rows.append(
+                [subject, format_name]
+                + [_worst(ordinary, operation) for operation in OPERATIONS]
+                + [_worst(cell, "log_softmax")]
+                + [f"{int(cell['failures'].sum()):,} of {int(cell['elements'].sum()):,}"]
+                + [ratio(cell["claim_ratio"].max())]
+                + [_time(run.throughput, subject, format_name)]
+            )
+    headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
+    headers += ["measured / bound", f"ns per element, softmax, K = {HEADLINE_COLUMNS}"]
+    return headers, rows
+
+
+def _worst(cell: pd.DataFrame, operation: str) -> str:
+    mine = cell[cell["operation"] == operation]
+    return "not offered" if mine.empty else figure(mine["max_ulp"].max())
+
+
+def _time(throughput: pd.DataFrame, subject: str, format_name: str) -> str:
+    chosen = throughput[
+        (throughput["subject"] == subject)
+        & (throughput["format"] == format_name)
+        & (throughput["operation"] == "softmax")
+        & (throughput["columns"] == HEADLINE_COLUMNS)
+    ]
+    return figure(chosen["ns_per_element"].median())
+
+
+def errors_by_method(run: Run) -> str:
+    """For each subject and format: largest ulp error of ordinary cases, and how near its bound.
+
+    Each cell is "measured (nearest measured / bound of any case)".
+    """
+    rows = []
+    for subject in run.accuracy["subject"].unique():
+        for format_name in FORMATS:
+            cells = run.accuracy[
+                (run.accuracy["subject"] == subject) & (run.accuracy["format"] == format_name)
+            ]
+            if cells.empty:
+                continue
+            shown = []
+            for operation in OPERATIONS:
+                cell = cells[cells["operation"] == operation]
+                if cell.empty:
+                    shown.append("not offered")
+                    continue
+                error = cell.loc[cell["family"] == "random", "max_ulp"].max()
+                shown.append(f"{figure(error)} ({ratio(cell['claim_ratio'].max())})")
+            rows.append([subject, format_name, *shown])
+    return markdown(["method", "format", *TITLES.values()], rows, text=2)
+
+
+def exhaustive(run: Run) -> str:
+    """Largest and mean ulp error and failures on every row [x, 0] of fp16."""
+    table = run.accuracy[run.accuracy["family"] == "exhaustive"]
+    rows = []
+    for subject in table["subject"].unique():
+        mine = table[table["subject"] == subject].set_index("operation")
+        rows.append(
+            [subject]
+            + [
+                f"{figure(mine['max_ulp'][op])} ({figure(mine['mean_ulp'][op])})"
+                if op in mine.index
+                else "not offered"
+                for op in OPERATIONS
+            ]
+            + [str(int(mine["failures"].sum()))]
+        )
+    return markdown(["method", *TITLES.values(), "failures"], rows)
+
+
+def invariances(run: Run) -> str:
+    """For each subject and format: do the bits stay the same, by check."""
+    table = run.invariance
+    checks = list(table["check"].unique())
+    rows = []
+    for (subject, format_name), cells in table.groupby(["subject", "format"], sort=False):
+        by_check = cells.set_index("check")
+        share = by_check["differing"] / by_check["outputs"]
+        shown = [
+            "not offered"
+            if c not in share
+            else "raised"
+            if by_check["message"][c]
+            else f"{100 * share[c]:.2g} % differ"
+            if share[c]
+            else "same"
+            for c in checks
+        ]
+        rows.append([str(subject), str(format_name), *shown])
+    return markdown(["method", "format", *checks], rows, text=2)
+
+
+def methods(run: Run) -> str:
+    """Name, idea and source of every method, and its time next to that of `stable`."""
+    times: Any = run.throughput[
+        (run.throughput["operation"] == "softmax") & (run.throughput["columns"] == HEADLINE_COLUMNS)
+    ].pivot_table(index="subject", columns="format", values="ns_per_element")
+    rows = [
+        [f"[`{m.name}`](../{_place(m)})", m.summary, m.source]
+        + [
+            figure(times.loc[m.name, name] / times.loc["stable", name])
+            if name in m.formats
+            else "not offered"
+            for name in FORMATS
+        ]
+        for m in METHODS.values()
+    ]
+    return markdown(["method", "idea", "source", *FORMATS], rows, text=3)
+
+
+def _place(method: Method) -> str:
+    """Where a method stands: a module, or a package."""
+    module = method.softmax.__module__.replace(".", "/")
+    package = hasattr(sys.modules[method.softmax.__module__], "__path__")
+    return module if package else f"{module}.py"
+
+
+def accuracy_by_case(run: Run) -> str:
+    """For each operation, largest ulp error of each case by subject and format, failures marked."""
+    parts = []
+    subjects = list(run.accuracy["subject"].unique())
+    for operation in OPERATIONS:
+        table = run.accuracy[run.accuracy["operation"] == operation]
+        cells = {
+            (row["case"], row["format"], row["subject"]): error_cell(row)
+            for _, row in table.iterrows()
+        }
+        columns = [(name, subject) for name in FORMATS for subject in subjects]
+        rows = [
+            [case] + [cells.get((case, *column), "not offered") for column in columns]
+            for case in table["case"].unique()
+        ]
+        headers = ["case"] + [f"{subject}, {name}" for name, subject in columns]
+        parts.append(f"### {TITLES[operation]}\n\n{markdown(headers, rows)}")
+    return "\n\n".join(parts)
+
+
+def error_cell(row: pd.Series[Any]) -> str:
+    """Largest ulp error of a record; with failures, their kind and number."""
+    if row["outcome"] != "measured":
+        return str(row["outcome"])
+    kinds = {"nan_failures": "NaN", "infinity_failures": "inf", "missed_special": "special"}
+    kinds["lost_to_zero"] = "lost"
+    failures = [f"{int(row[k])} {name}" for k, name in kinds.items() if row[k]]
+    return ", ".join([figure(row["max_ulp"]), *failures])
+
+
+def throughput_by_shape(run: Run) -> str:
+    """For each operation and format, median ns per element by K."""
+    keys = ["operation", "format", "subject"]
+    table: Any = run.throughput.pivot_table(index=keys, columns="columns", values="ns_per_element")
+    rows = [
+        [TITLES[operation], format_name, subject]
+        + [figure(v) for v in table.loc[(operation, format_name, subject)]]
+        for operation in OPERATIONS
+        for format_name in FORMATS
+        for subject in run.throughput["subject"].unique()
+        if (operation, format_name, subject) in table.index
+    ]
+    return markdown([*keys, *(f"K = {k}" for k in table.columns)], rows, text=3)
+
+
+def runs_compared(runs: Sequence[Run]) -> str:
+    """Largest ulp error of ordinary cases by run, oldest first, over the cells that all share."""
+    from bench.runs.run_file import shared
+
+    tables = [run.accuracy for run in shared(runs)]
+    ordinary = [table[table["family"] == "random"] for table in tables]
+    keys = ["operation", "format", "subject"]
+    worst = [table.groupby(keys, sort=False)["max_ulp"].max() for table in ordinary]
+    rows = [
+        [TITLES[operation], format_name, subject]
+        + [figure(w.get((operation, format_name, subject), math.nan)) for w in worst]
+        for operation, format_name, subject in worst[-1].index
+    ]
+    table = markdown([*keys, *(run.label for run in runs)], rows, text=3)
+    left_out = [
+        f"{len(run.accuracy) - len(kept)} of {run.label}"
+        for run, kept in zip(runs, tables, strict=True)
+        if len(run.accuracy) > len(kept)
+    ]
+    note = f"Not compared, since not every run has the same input: {', '.join(left_out)} records."
+    return f"{table}\n\n{note}" if left_out else table
+
+
+def page(runs: Sequence[Run]) -> str:
+    """Every table of a report, as one Markdown document."""
+    parts = ["# Measured", "Generated by `python -m bench report`; not edited by hand."]
+    parts.append("\n".join(f"- {provenance(run)}" for run in runs))
+    if len(runs) > 1:
+        parts += ["## Runs side by side: largest ulp error of ordinary cases", runs_compared(runs)]
+    for run in runs:
+        parts += [
+            f"## {run.label}",
+            "Largest ulp errors: sampled, so lower bounds of the true maxima. Times: medians, on "
+            "one machine; compare ratios of one run only.",
+            headline(run),
+            accuracy_by_case(run),
+            f"### Same bits?\n\n{invariances(run)}" if len(run.invariance) else "",
+            f"### ns per element\n\n{throughput_by_shape(run)}" if len(run.throughput) else "",
+        ]
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,0 +1,44 @@
+"""versions: runs of several NumPy versions -> errors, times and same bits, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from bench.runs import gather
+from bench.runs.committed import VERSIONS
+from bench.runs.files import RunFileError, write_all
+from bench.runs.run_file import Run
+from bench.runs.track import Track
+from bench.show.version_tables import ends_of_upgrade, page, steps, upgrade
+
+
+def write(files: Sequence[Path], output: Path, committed: Path, track: Track) -> str:
+    """Write the page and the pictures; returns the table of the page that says most."""
+    shown = load(files or [committed / VERSIONS])
+    content = dict(track(*made(shown)))
+    write_all({output / name: data for name, data in content.items()})
+    return (
+        f"{steps(shown)}\n\nTables:   {output / 'versions.md'}\nPictures: {output}/versions-*.svg"
+    )
+
+
+def made(shown: Sequence[Run]) -> tuple[Iterator[tuple[str, bytes]], int]:
+    """Name and content of every file, one by one, and how many there are."""
+    from bench.show import plots, version_plots
+
+    draw = version_plots.figures(shown)
+    pages = {"versions.md": page(shown).encode()}
+    if (pair := ends_of_upgrade(shown)) is not None:
+        pages["upgrade.md"] = upgrade(*pair).encode()
+    files = chain(pages.items(), plots.all_figures(shown, draw))
+    return files, len(pages) + 2 * len(draw)
+
+
+def load(files: Sequence[Path]) -> list[Run]:
+    """At least two runs, told apart."""
+    shown = gather.told_apart(gather.load_all(files))
+    if len(shown) < 2:
+        raise RunFileError(f"{files[0]}: one run alone cannot be compared")
+    return shown

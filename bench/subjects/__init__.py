@@ -1,0 +1,1 @@
+"""Subjects: whatever computes some of the operations. May import inputs."""

@@ -1,0 +1,1 @@
+"""Other libraries as subjects. May import what its room may."""

@@ -1,0 +1,213 @@
+"""Subjects by name: a peer, one of our methods, or any callable as `module:function`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import PeerMissingError
+from bench.subjects.quiet import quiet
+from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described, printable
+from numerics import FORMATS, OPERATIONS
+
+Function = Callable[..., Any]
+HELP = (
+    f"a library ({', '.join(libraries.PEERS)}), one of our methods, or any callable as "
+    "MODULE:FUNCTION or FILE.py:FUNCTION. The function's name is its operation "
+    f"({', '.join(OPERATIONS)}), unless one follows: mypkg.ops:my_lse=log_sum_exp. Functions of "
+    "one module are one subject; a second one for the same operation is a subject of its own. Each "
+    "is called with a NumPy array of shape (rows, K), cross_entropy with labels of shape (rows,) "
+    "too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a parameter"
+)
+
+
+class SpecError(ValueError):
+    """A subject that cannot be had; the message is one line that names it."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The parts of `module:function=operation`; `text` is what was given."""
+
+    text: str
+    module: str
+    function: str
+    operation: str
+
+
+def parsed(text: str) -> Spec:
+    """Take a spec apart; SpecError where it is none.
+
+    >>> parsed("mypkg.ops:my_lse=log_sum_exp").operation
+    'log_sum_exp'
+    >>> parsed("mypkg.ops:logsumexp")
+    Traceback (most recent call last):
+    ...
+    bench.subjects.specs.SpecError: 'mypkg.ops:logsumexp': logsumexp is not one of softmax, \
+log_softmax, log_sum_exp, cross_entropy; say which it is: mypkg.ops:logsumexp=softmax
+    """
+    module, _, rest = text.rpartition(":")
+    function, equals, operation = rest.partition("=")
+    if not module or not function:
+        raise SpecError(
+            f"{text!r}: expected one of {', '.join((*libraries.PEERS, *SUBJECTS))}, "
+            "MODULE:FUNCTION or FILE.py:FUNCTION"
+        )
+    operation = operation if equals else function.rpartition(".")[2]
+    if operation not in OPERATIONS:
+        raise SpecError(
+            f"{text!r}: {operation or 'nothing'} is not one of {', '.join(OPERATIONS)}; "
+            f"say which it is: {module}:{function}=softmax"
+        )
+    return Spec(text, module, function, operation)
+
+
+def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
+    """Subjects by name, in the order given, and a line for each peer that is not installed.
+
+    SpecError for anything else that cannot be had.
+    """
+    found: dict[str, Subject | dict[str, tuple[Spec, Function]]] = {}
+    missing = []
+    for text in dict.fromkeys(texts):
+        try:
+            if text in SUBJECTS:
+                found[text] = SUBJECTS[text]
+            elif text in libraries.PEERS:
+                found[text] = libraries.load(text).subject()
+            else:
+                spec = parsed(text)
+                _group_of(spec, found)[spec.operation] = spec, resolved(spec)
+        except PeerMissingError as error:
+            missing.append(str(error))
+    subjects = {
+        name: one if isinstance(one, Subject) else _subject(name, one)
+        for name, one in found.items()
+    }
+    return subjects, missing
+
+
+def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Function]]:
+    """The functions of the subject that a spec belongs to: its module, if there is room."""
+    name = Path(spec.module).stem if spec.module.endswith(".py") else spec.module
+    name = printable(name, 80)
+    ours_or_peer = name in SUBJECTS or name in libraries.PEERS
+    others = {} if ours_or_peer else found.get(name, {})
+    elsewhere = any(other.module != spec.module for other, _ in others.values())
+    if ours_or_peer or elsewhere or spec.operation in others:
+        name = printable(
+            spec.text.partition("=")[0] if elsewhere else f"{name}:{spec.function}", 80
+        )
+    group: dict[str, tuple[Spec, Function]] = found.setdefault(name, {})
+    return group
+
+
+def resolved(spec: Spec) -> Function:
+    """Import what a spec names; the current folder is importable, as with `python -m`."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a module prints is no result of ours
+            module = _imported(spec.module)
+    except FOREIGN as error:
+        message = f"{spec.text!r}: cannot import {spec.module}: {described(error)}"
+        raise SpecError(message) from None
+    try:
+        function: Any = functools.reduce(getattr, spec.function.split("."), module)
+    except FOREIGN:
+        raise SpecError(f"{spec.text!r}: {spec.module} has no {spec.function}") from None
+    if callable(function):
+        found: Function = function
+        return found
+    kind = type(function).__name__
+    raise SpecError(f"{spec.text!r}: {spec.function} is of type {kind}, not callable")
+
+
+def _imported(name: str) -> Any:
+    if not name.endswith(".py"):
+        _make_importable(Path.cwd())
+        return importlib.import_module(name)
+    return _from_file(Path(name).resolve())
+
+
+@functools.cache  # a file is run once, however many functions are taken from it
+def _from_file(path: Path) -> Any:
+    _make_importable(path.parent)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"not a Python file: {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _make_importable(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subject:
+    keywords = {operation: _axis_keyword(f) for operation, (_, f) in functions.items()}
+    on_numpy = {
+        operation: _over_axis(f, keywords[operation]) for operation, (_, f) in functions.items()
+    }
+    package = next(iter(functions.values()))[0].module.partition(".")[0]
+    return Subject(
+        name,
+        on_numpy,
+        tuple(FORMATS),
+        takes_axis=all(keywords.values()),
+        version=str(getattr(sys.modules.get(package), "__version__", ""))[:40],
+        refused=_refused(on_numpy),
+    )
+
+
+def _axis_keyword(function: Function) -> str:
+    """`axis` or `dim`, where the function has such a parameter; else nothing."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except FOREIGN:  # built-in functions may have no signature
+        return ""
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = (n for n in ("axis", "dim") if n in parameters and parameters[n].kind in by_name)
+    return next(named, "")
+
+
+def _over_axis(function: Function, keyword: str) -> Function:
+    if not keyword:
+        return lambda *arrays: np.asarray(function(*arrays))
+    return lambda *arrays, axis=-1: np.asarray(function(*arrays, **{keyword: axis}))
+
+
+def _refused(functions: Mapping[str, Function]) -> dict[tuple[str, str], str]:
+    """The formats that an operation refuses with a TypeError, on one small row.
+
+    One that refuses all of them is broken instead of choosy, and is measured to say so.
+    """
+    refused: dict[tuple[str, str], str] = {}
+    for operation, function in functions.items():
+        reasons = {name: _refusal(function, operation, name) for name in FORMATS}
+        if not all(reasons.values()):
+            refused |= {(operation, name): reason for name, reason in reasons.items() if reason}
+    return refused
+
+
+def _refusal(function: Function, operation: str, format_name: str) -> str:
+    x, labels = np.array([[0.0, 1.0]], FORMATS[format_name].dtype), np.zeros(1, np.intp)
+    try:
+        with quiet():
+            function(*((x, labels) if operation == "cross_entropy" else (x,)))
+    except (TypeError, NotImplementedError) as error:
+        return described(error)
+    except FOREIGN:
+        return ""  # it comes again when it is measured
+    return ""

@@ -1,0 +1,1 @@
+"""The exact values. May import runs, subjects, inputs."""

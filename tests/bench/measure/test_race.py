@@ -1,0 +1,131 @@
+"""The race: interleaved rounds, ratios by round, files in and out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench.__main__ import main
+from bench.measure import race, race_details, timing
+from bench.measure.timing import Cell
+from bench.runs.files import RunFileError
+from bench.show import race_tables
+from bench.subjects.peers import libraries
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    """The machine is ten times slower in the second round: each ratio stays what it is."""
+    seconds = {"fast": [1.0, 10.0, 1.0], "other": [2.0, 20.0, 4.0]}
+    cell = Cell("softmax", "fp32", 2, 1, 10, seconds)
+    assert cell.ratio("other") == 2.0
+    assert cell.ns_per_element("fast") == 1e8
+
+
+def test_rounds_are_interleaved_and_begin_with_another_call() -> None:
+    order: list[str] = []
+    calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
+    seconds = timing.interleaved(calls, 3)
+    assert "".join(order) == "ab" + "ab" + "ba" + "ab"  # the first is not counted
+    assert [len(rounds) for rounds in seconds.values()] == [3, 3]
+
+
+@pytest.mark.parametrize(("seconds", "number"), [(2.0**-13, 8), (2.0**-9, 1), (2.0**-3, 1)])
+def test_short_calls_are_timed_several_in_a_row(
+    seconds: float, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def call() -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert timing.interleaved({"a": call}, 3, in_a_row=2.0**-10) == {"a": [seconds] * 3}
+    before = 1 if seconds > 100 * 2.0**-10 else 2
+    assert clock[0] == seconds * (before + 3 * number)
+
+
+def test_a_call_that_the_clock_cannot_see_is_timed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    assert timing.interleaved({"a": lambda: None}, 2) == {"a": [0.0, 0.0]}
+
+
+def test_the_command_writes_what_it_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(race, "COLUMNS", (5, 600))
+    monkeypatch.setattr(race, "RIVALS", ("scipy",))
+    monkeypatch.setattr(race_details, "SAMPLED", race_details.DRAWN)
+    path = tmp_path / "race.json"
+    assert main(["race", "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
+    raced = race.load(path)
+    assert {cell.operation for cell in raced.cells} == set(race.OPERATIONS)
+    assert "scipy" in raced.versions
+    printed = capsys.readouterr().out
+    assert race_tables.softmax(raced.cells) in printed
+    assert race_tables.logarithms(raced.cells) in printed
+    assert "scipy / fast" in printed
+    assert "K = 600" in race_tables.steps(raced.steps)
+    assert set(raced.calls) == {"`fast`", "two lines of NumPy", "scipy"}
+    assert "32 × 10" in race_tables.calls(raced.calls)
+    assert raced.sampled["`fast`, fp16"]["64"] == 1  # the other neighbour, now and then
+    assert 2 < raced.sampled["`fast`, fp32"]["64"] < raced.sampled["scipy, fp32"]["64"]
+    assert "`stable`, fp64" in race_tables.sampled(raced.sampled)
+
+
+def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
+    found, missing = race.available()
+    assert found == {}
+    assert missing == [f"{name}: not installed (pip install '.[peers]')" for name in race.RIVALS]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"cells": [1]}', '{"cells": [{"seconds": {}}]}', "[" * 100_000]
+)
+def test_a_file_that_is_none_is_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "race.json"
+    path.write_text(content)
+    with pytest.raises(RunFileError, match=r"race\.json: not a file that"):
+        race.load(path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["race", "--rounds", "0"],
+        ["race", "--mebibytes", "0"],
+        ["misrounded", "--rows", "0"],
+        ["misrounded", "--rounds", "x"],
+        ["misrounded", "--seed", "-1"],
+    ],
+)
+def test_nothing_is_measured_with_nothing(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(given)
+    assert f"{given[2]!r}: expected a whole number of at least" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["race", "misrounded"])
+def test_where_it_cannot_be_kept_nothing_is_measured(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no folder").touch()
+    assert main([command, "-o", str(tmp_path / "no folder" / "file.json")]) == 2
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_peers_compute_what_they_are_named_after() -> None:
+    import numpy as np
+
+    scipy = libraries.load("scipy").subject()
+    x = np.array([[1.0, 2.0, 3.0]])
+    assert np.allclose(scipy.functions["softmax"](x).sum(), 1)
+    assert np.allclose(scipy.functions["log_softmax"](x), np.log(scipy.functions["softmax"](x)))
+    assert json.dumps(scipy.formats)
