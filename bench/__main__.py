@@ -13,6 +13,7 @@ from bench.commands.command import Command
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
 from bench.runs.files import MarkerError, RunFileError
+from bench.show.findings import FindingError
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
 
@@ -31,6 +32,7 @@ EXPECTED = (
     RunFileError,
     MarkerError,
     PredictionError,
+    FindingError,
     PeerMissingError,
     ExtraMissingError,
     SpecError,

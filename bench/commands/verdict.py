@@ -41,15 +41,15 @@ def _add_conditions(asked: Any) -> None:
     )
     for option, meaning in (
         ("--no-failures", "nothing NaN, infinite, lost to zero or raised"),
-        ("--special-rows", "rows with NaN, +inf or only -inf give what README's contracts say"),
-        ("--same-bits", "bits that do not depend on memory order, batch, strides or axis"),
+        ("--special-rows", "rows with NaN, +inf or only -inf give what docs/contracts.md says"),
+        ("--same-bits", "a row gives the same bits for any memory order, batch, strides and axis"),
     ):
         asked.add_argument(option, action="store_true", help=meaning)
     asked.add_argument(
         "--max-time-ratio",
         type=values.limit,
         metavar="R",
-        help="at most R times the time of stable, in the geometric mean over K = 5 to 4096",
+        help="at most R times the time of our method `stable`: geometric mean over K = 5 to 4096",
     )
 
 
@@ -107,12 +107,13 @@ def _say(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
     from bench.judge import verdict_file
     from bench.show import verdict_tables
 
-    conclusions = [verdict_tables.conclusion(one) for one in verdicts]
     if how == "json":
+        conclusions = [verdict_tables.conclusion(one) for one in verdicts]
         said = {"conclusions": conclusions, "violations": list(broken)}
         print(to_json(said | verdict_file.content(verdicts)), end="")
         return
-    print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
+    found = [verdict_tables.in_lines(one) for one in verdicts]
+    print("\n".join([*found, *(f"does not hold: {line}" for line in broken), ""]))
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         print(verdict_tables.plain(verdicts))
