@@ -22,7 +22,6 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-
     from bench.show import documents, plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
