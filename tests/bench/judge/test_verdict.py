@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -34,6 +33,7 @@ from bench.subjects.subject import SUBJECTS, Subject
 from numerics import FORMATS
 
 ROOT = Path(__file__).parents[3]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals and process groups of POSIX")
 NAMES = ("large positive", "all -inf", "plus inf", "confident", "near tie", "widths 1 to 64")
 NAMES += ("single element", "masked entry")
 
@@ -324,6 +324,8 @@ COMMAND = "import sys; from bench.__main__ import main; sys.exit(main(sys.argv[1
 
 
 def shown_on_a_terminal(folder: Path, **changes: str) -> str:
+    import pty  # POSIX alone has it
+
     leader, follower = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     process = subprocess.Popen(
@@ -342,11 +344,13 @@ def shown_on_a_terminal(folder: Path, **changes: str) -> str:
     return b"".join(parts).decode()
 
 
+@POSIX
 def test_styles_on_a_terminal_and_no_colour_where_none_is_wanted(folder: Path) -> None:
     assert "\x1b[1m" in shown_on_a_terminal(folder)
     assert "\x1b[3" not in shown_on_a_terminal(folder, NO_COLOR="1")
 
 
+@POSIX
 def test_ctrl_c_is_one_line_and_exit_status_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bench", "verdict", "stable", f"--reference-cache={tmp_path}"],
