@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.judge import diff
-from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
-from bench.runs.run_file import Run
 from bench.show.markdown import figure, item
 from bench.show.tables import provenance
 from numerics import FORMATS
 
 if TYPE_CHECKING:
+    from bench.measure.misrounded import Found
+    from bench.runs.run_file import Run
     from bench.show.documents import Committed
 
 

@@ -224,7 +224,7 @@ def _moves(measured: Invariance) -> bool:
 def _bits_table(verdict: Verdict, checks: Sequence[str], style: box.Box | None) -> Table:
     formats = list(dict.fromkeys(m.format for m in verdict.invariance))
     title = "Outputs whose bits change when the same rows are passed another way"
-    table = _table(title, ("", *formats), style, text=1)
+    table = _table(title, ("check", *formats), style, text=1)
     for check in checks:
         found = {m.format: _share(m) for m in verdict.invariance if m.check == check}
         table.add_row(check, *(found.get(name, "-") for name in formats))
