@@ -80,7 +80,8 @@ def _run(given: Sequence[str] | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Tables and pictures of what `pytest bench --benchmark-json=FILE` measured.",
+        description="Judge softmax functions, compare runs, and draw what `pytest bench "
+        "--benchmark-json=FILE` measured.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -23,9 +23,10 @@ def add(commands: Any) -> None:
     judged = commands.add_parser(
         "verdict",
         help="judge any softmax, log-softmax, log-sum-exp or cross-entropy, within a minute",
-        description="Largest ulp errors and where they are, failures by kind, bits that depend on "
-        "how the same rows are passed, and time against our methods stable and fast. The exit "
-        "status is 0; 1 when a condition does not hold; 2 for a subject that cannot be had.",
+        description="Prints the largest errors in ulp and where they are, failures by kind, "
+        "whether the bits of a row depend on how it is passed, and the time beside our methods "
+        "stable and fast. README and docs/verdict.md explain it. The exit status is 0; 1 when a "
+        "condition does not hold; 2 when a subject cannot be found.",
     )
     judged.add_argument("subjects", nargs="+", metavar="SUBJECT", help=specs.HELP)
     _add_conditions(judged.add_argument_group("conditions, each for every operation and format"))
@@ -59,11 +60,16 @@ def _add_others(judged: argparse.ArgumentParser) -> None:
         type=values.limit,
         default=CASE_SECONDS,
         metavar="N",
-        help="begin no further case of a subject after so long; those left out are named "
+        help="begin no further case of a subject after N seconds; those left out are named "
         f"(default: {CASE_SECONDS:g})",
     )
     judged.add_argument("--format", choices=("table", "json"), default="table")
-    judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
+    judged.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE.json",
+        help="keep the verdict (compressed, if the name ends in .xz)",
+    )
     judged.add_argument(
         "--reference-cache",
         type=Path,

@@ -30,7 +30,7 @@ class FindingError(ValueError):
 def as_list(kept: Committed) -> str:
     """The findings as a Markdown list, in lines that a terminal shows whole."""
     found = (_confident(kept), _shift(kept), _exact(kept), _upgrades(kept), _fast(kept))
-    return "\n".join([*map(item, found), "", f"*{provenance(kept.run)}*"])
+    return "\n".join([*map(item, found), "", f"*Committed run: {provenance(kept.run)}*"])
 
 
 def _holds(true: bool, finding: str) -> None:
