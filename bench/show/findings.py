@@ -110,10 +110,11 @@ def _exact(kept: Committed) -> str:
     return f"""
         **`exact` rounds every result correctly.** Of {counted["fresh"][1]:,} results on random
         rows and {counted["directed"][1]:,} on rows built to be hard, 0 are not the nearest number
-        (SciPy: {100 * wrong / outputs:.0f} %). The claim was refuted once, on 2026-11-25, in fp64:
-        results just below a power of two, and gaps between logits that round to 620. Such rows
-        are counted since, and each defect, planted again, turns the count red. Its softmax takes
-        {_exact_times(kept)} times as long as SciPy's, in fp16 / fp32 / fp64.
+        (SciPy: {100 * wrong / outputs:.0f} %). The claim was refuted once: until 2026-11-25, fp64
+        rows came out wrong whose results lie just below a power of two, or whose gaps between
+        logits round to 620. Such rows are counted since, and each defect, planted again, makes the
+        count fail. Softmax takes {_exact_times(kept)} times as long as SciPy's, in fp16 / fp32 /
+        fp64.
         [Proof and counts](docs/exact.md)
     """
 
@@ -152,7 +153,8 @@ def _upgrades(kept: Committed) -> str:
         bits in {_percent(_other_bits(first, second))} of the records (a method, an operation, a
         case, a format); {(step == diff.BETTER).sum()} largest errors became smaller,
         {(step == diff.WORSE).sum()} larger. From {_short(second)} to {_short(last)} no bit changed;
-        a CPU without AVX-512 changes {_percent(without)}. [NumPy versions](docs/numpy-versions.md)
+        without AVX-512 the same NumPy has other bits in {_percent(without)}.
+        [NumPy versions](docs/numpy-versions.md)
     """
 
 
@@ -180,8 +182,8 @@ def _fast(kept: Committed) -> str:
     return f"""
         **`fast` is for large arrays.** On one thread, in fp16 / fp32 / fp64, {times} times
         as long (geometric means over rows of 5 to 50,257; less than `fast` in {lost} of
-        {len(cells) * len(peers)} cells). One row of 600: {figure(ours)} µs, by two lines of
-        NumPy {figure(two_lines)}. [The race](docs/race.md), [how](docs/fast.md)
+        {len(cells) * len(peers)} cells). For one row of 600 it takes {figure(ours)} µs, two
+        lines of NumPy {figure(two_lines)}. [The race](docs/race.md)
     """
 
 
