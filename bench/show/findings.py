@@ -20,7 +20,7 @@ from numerics import FORMATS
 if TYPE_CHECKING:
     from bench.measure.misrounded import Found
     from bench.runs.run_file import Run
-    from bench.show.documents import Committed
+    from bench.show.kept import Committed
 
 
 class FindingError(ValueError):

@@ -22,7 +22,7 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-    from bench.show import documents, plots, tables, versions
+    from bench.show import documents, kept, plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, alone or into_committed)
@@ -35,8 +35,8 @@ def write(
     if into_committed:
         by_version = versions.load([committed / VERSIONS])
         made |= track(*versions.made(by_version))
-        kept = documents.load(committed.parent, shown[-1], by_version)
-        for path, text in documents.filled(committed.parent, kept).items():
+        found = kept.load(committed.parent, shown[-1], by_version)
+        for path, text in documents.filled(committed.parent, found).items():
             texts[path] = text.encode()
     write_all({output / name: content for name, content in made.items()} | texts)
     return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
@@ -90,6 +90,7 @@ def _findings(run: Run) -> list[str]:
         ]
         lines.append(
             f"  {subject}: {', '.join(errors)}; {int(mine['failures'].sum()):,} failures in "
-            f"{int(mine['elements'].sum()):,} outputs; {int(mine['claim_broken'].sum())} beyond"
+            f"{int(mine['elements'].sum()):,} outputs; "
+            f"{int(mine['claim_broken'].sum())} beyond its bound"
         )
     return lines

@@ -14,8 +14,8 @@ from bench.measure.timing import Cell
 from bench.runs import run_file
 from bench.runs.committed import RACE, REFERENCE, ROOT, VERDICTS, VERSIONS
 from bench.show import findings, versions
-from bench.show.documents import Committed
 from bench.show.findings import FindingError
+from bench.show.kept import Committed
 from numerics import FORMATS
 
 RESULTS = ROOT / "results"
