@@ -27,7 +27,7 @@ from bench.truth.reference import Cache
 from numerics import FORMATS, FP32, OPERATIONS
 
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
-"""Cases of rows with NaN, +inf or nothing but -inf, where the policy of README decides."""
+"""Cases of rows with NaN, +inf or nothing but -inf, where docs/contracts.md decides."""
 CONFIDENT = "confident"
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.15
