@@ -20,6 +20,8 @@ REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"
 """The committed race, in the same folder."""
+CLAIMS = "claims.json"
+"""The committed errors of the stages of `exact`, claimed and measured, in the same folder."""
 MISROUNDED = "misrounded.json"
 """The committed counts and times of `exact`, in the same folder."""
 VERDICTS = "verdicts.json.xz"
@@ -70,7 +72,8 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
     shown: dict[str, dict[str, str]] = {}
-    for part in (_of_run(run, by_version), _raced(root), _counted(root), _verdicts(root)):
+    parts = _of_run(run, by_version), _raced(root), _counted(root), _claimed(root), _verdicts(root)
+    for part in parts:
         for name, sections in part.items():
             shown.setdefault(name, {}).update(sections)
     documents = {}
@@ -130,6 +133,14 @@ def _counted(root: Path) -> Sections:
             "times": misrounded.times_table(times),
         }
     }
+
+
+def _claimed(root: Path) -> Sections:
+    from bench import claims_tables
+
+    if not (root / "results" / CLAIMS).exists():
+        return {}
+    return {"docs/exact.md": claims_tables.load(root / "results" / CLAIMS)}
 
 
 def _verdicts(root: Path) -> Sections:
