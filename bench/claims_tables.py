@@ -42,9 +42,9 @@ def _table(claims: list[dict[str, Any]]) -> str:
 def _error(claim: dict[str, Any], value: float) -> str:
     """In units of u, or as a power of two; never less than it is."""
     if claim["stage"] in UNITS_OF_U:
-        return f"{_up(value / U):g} u"
+        return f"{_up(value / U, 2):g} u"
     if claim["stage"] in SQUARES_OF_U:
-        return f"{_up(value / U**2):g} u²"
+        return f"{_up(value / U**2, 2):g} u²"
     return power_of_two(value)
 
 
@@ -54,8 +54,8 @@ def power_of_two(value: float) -> str:
     >>> power_of_two(2.0**-90), power_of_two(1.5 * 2.0**-75)
     ('2⁻⁹⁰', '2⁻⁷⁴·⁴')
     """
-    return "2" + f"{_up(math.log2(value)):g}".translate(SUPERSCRIPTS)
+    return "2" + f"{_up(math.log2(value), 1):g}".translate(SUPERSCRIPTS)
 
 
-def _up(value: float) -> float:
-    return math.ceil(value * 10 - 1e-9) / 10
+def _up(value: float, digits: int) -> float:
+    return math.ceil(value * 10**digits - 1e-6) / 10**digits

@@ -168,7 +168,7 @@ def test_exponentials_of_double_double(claim: Claim) -> None:
     low = low_parts(high)
     found = double_double.exponentials(high, low)
     worst = max(_errors(found.pair, (high, low), -found.exponent))
-    claim("double_double", "exp(d + e)", 2.0**-101, worst)
+    claim("double_double", "exp(d + e)", 2.0**-104, worst)
 
 
 # --- Sums ----------------------------------------------------------------------------------------
@@ -196,8 +196,8 @@ def test_sums_without_the_largest_term(claim: Claim) -> None:
                     error -= plain.additions(x.size) * U
                 worst[name, what] = max(worst[name, what], error)
     claim("plain", "r, but for a", 95 * U, worst["plain", "r"])
-    claim("plain", "l, but for a", 923 * U, worst["plain", "l"], LOG_ERROR=plain.LOG_ERROR)
-    for stage, of_r, of_l in ((extended, 75.6, 73.0), (double_double, 98.3, 92.2)):
+    claim("plain", "l, but for a", 929 * U, worst["plain", "l"], LOG_ERROR=plain.LOG_ERROR)
+    for stage, of_r, of_l in ((extended, 75.6, 73.0), (double_double, 98.3, 92.3)):
         name, allowed = _name(stage), stage.LOG_ERROR
         claim(name, "r", 2.0**-of_r, worst[name, "r"])
         claim(name, "l", 2.0**-of_l, worst[name, "l"], LOG_ERROR=allowed)
@@ -288,7 +288,7 @@ def test_softmax_of_plain(claim: Claim, far: bool) -> None:
                 worst = max(worst, max(errors) - plain.additions(length) * U)
     if far:
         allowed = plain.FAR_ERROR
-        claim("plain", "softmax of far logits, but for a", 247 * U, worst, FAR_ERROR=allowed)
+        claim("plain", "softmax of far logits, but for a", 252 * U, worst, FAR_ERROR=allowed)
     else:
         claim("plain", "softmax, but for a", 98 * U, worst, ERROR=plain.ERROR)
 
