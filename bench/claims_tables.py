@@ -58,4 +58,5 @@ def power_of_two(value: float) -> str:
 
 
 def _up(value: float, digits: int) -> float:
-    return math.ceil(value * 10**digits - 1e-6) / 10**digits
+    scale = 10.0**digits
+    return math.ceil(value * scale - 1e-6) / scale
