@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.runs import gather, run_file
-from bench.runs.committed import MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
+from bench.runs.committed import CLAIMS, MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
 from bench.runs.files import replace_between_markers, write_all
 from bench.runs.run_file import Run
 from bench.runs.track import Track
@@ -60,7 +60,8 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
     shown: dict[str, dict[str, str]] = {}
-    for part in (_of_run(run, by_version), _raced(root), _counted(root), _verdicts(root)):
+    parts = _of_run(run, by_version), _raced(root), _counted(root), _claimed(root), _verdicts(root)
+    for part in parts:
         for name, sections in part.items():
             shown.setdefault(name, {}).update(sections)
     documents = {}
@@ -123,6 +124,14 @@ def _counted(root: Path) -> Sections:
             "times": misrounded_tables.times_table(times),
         }
     }
+
+
+def _claimed(root: Path) -> Sections:
+    from bench.show import claims_tables
+
+    if not (root / "results" / CLAIMS).exists():
+        return {}
+    return {"docs/exact.md": claims_tables.load(root / "results" / CLAIMS)}
 
 
 def _verdicts(root: Path) -> Sections:
