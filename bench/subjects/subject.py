@@ -65,12 +65,11 @@ def printable(text: str, length: int) -> str:
 def of_method(method: Method) -> Subject:
     """One of our own methods as a subject."""
     functions = {operation: getattr(method, operation) for operation in OPERATIONS}
-    claims = {**method.bounds, **method.promises}
     return Subject(
         method.name,
         functions,
         method.formats,
-        claims,
+        method.bounds,
         method.keeps_policy,
         method.correctly_rounded,
         ours=True,

@@ -25,12 +25,10 @@ exp errs by u and the sum is sequential.
 """
 
 from numerics.bounds.fast import (
-    PROMISED_ULP,
     fast_cross_entropy,
     fast_log_softmax,
     fast_log_sum_exp,
     fast_softmax,
-    fast_softmax_promise,
 )
 from numerics.bounds.precise import (
     PAIR,
@@ -82,7 +80,6 @@ from numerics.bounds.unshifted import (
 
 __all__ = [
     "PAIR",
-    "PROMISED_ULP",
     "base2_cross_entropy",
     "base2_log_softmax",
     "base2_log_sum_exp",
@@ -103,7 +100,6 @@ __all__ = [
     "fast_log_softmax",
     "fast_log_sum_exp",
     "fast_softmax",
-    "fast_softmax_promise",
     "log1p_cross_entropy",
     "log1p_log_softmax",
     "log1p_log_sum_exp",

@@ -9,37 +9,29 @@ with the shift. Not shifting is more accurate, too, since x - m is not rounded. 
 gone through in blocks that fit a cache. fp16 is computed in fp32, converted by integer operations.
 When to use it: in production. When not: where the last digit counts; take `compensated`.
 Bound: `bounds.fast_*`, after the unshifted case of Blanchard, Higham & Higham (2021),
-doi:10.1093/imanum/draa038. On the harness's inputs softmax is held to less where it does not
-shift: `bounds.PROMISED_ULP`.
+doi:10.1093/imanum/draa038. The largest errors known: docs/fast.md.
 Source: Blanchard, Higham & Higham (2021), unshifted; the layout is our own, chosen by measurement.
 
 `out=` takes the result and may be the input itself, `workers=` is SciPy's: 1 by default, -1 for all
 cores. The bits of a row depend on that row alone: not on `workers`, `out`, the batch or the layout.
-
-What was measured to choose blocks, sums and conversions: docs/fast.md.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.fast import kernels, stream
-from numerics.formats import FloatArray
+from numerics.fast import few, kernels, stream
+from numerics.fast.stream import Out, Workers
+from numerics.method import Method
 from numerics.rows import Axis
 
 
 def fast_softmax(
-    x: npt.ArrayLike,
-    /,
-    *,
-    axis: Axis = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
-) -> FloatArray:
+    x: npt.ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: Workers = 1
+) -> Any:
     """exp(x_i) / sum_j exp(x_j), shifted by the largest entry only where the sum asks for it.
 
     Parameters
@@ -55,7 +47,7 @@ def fast_softmax(
 
     Returns
     -------
-    ndarray of the shape and (native) dtype of `x`: `out`, if it was given.
+    Shape and (native) dtype of `x`: `out`, if it was given; of a number without axes a scalar.
 
     Raises
     ------
@@ -73,21 +65,15 @@ def fast_softmax(
     >>> x
     array([0.5, 0.5, 0. ])
     """
-    if type(x) is np.ndarray and x.ndim == 1 and out is None and axis == -1:
-        result = kernels.softmax_of_one(x)
-        if result is not None:
-            return result
-    return stream.elementwise(kernels.softmax, x, axis, out, workers, needs_room=False)
+    shift = few.all_shift(x, axis, out, workers)
+    if shift is not None:
+        return few.softmax(x, shift)
+    return stream.elementwise(kernels.softmax, x, axis, out, workers, in_out=True)
 
 
 def fast_log_softmax(
-    x: npt.ArrayLike,
-    /,
-    *,
-    axis: Axis = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
-) -> FloatArray:
+    x: npt.ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: Workers = 1
+) -> Any:
     """(x_i - m) - log1p(r), r the sum without the largest term.
 
     Parameters, shapes and errors: as `fast_softmax`; special rows: as `stable_log_softmax`.
@@ -97,7 +83,9 @@ def fast_log_softmax(
     >>> bool(fast_log_softmax([0.0, -40.0])[0] == -np.exp(-40.0))
     True
     """
-    return stream.elementwise(kernels.log_softmax, x, axis, out, workers)
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.log_softmax(x)
+    return stream.elementwise(kernels.log_softmax, x, axis, out, workers, in_out=False)
 
 
 def fast_log_sum_exp(
@@ -106,8 +94,8 @@ def fast_log_sum_exp(
     *,
     axis: Axis = -1,
     keepdims: bool = False,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
+    out: Out = None,
+    workers: Workers = 1,
 ) -> Any:
     """m + log1p(r), r the sum without the largest term.
 
@@ -117,6 +105,8 @@ def fast_log_sum_exp(
     >>> print(fast_log_sum_exp([0.0, -40.0]))
     4.248354255291589e-18
     """
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.log_sum_exp(x, keepdims)
     return stream.reduction(kernels.log_sum_exp, x, axis, out, workers, keepdims=keepdims)
 
 
@@ -126,8 +116,8 @@ def fast_cross_entropy(
     /,
     *,
     axis: int = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
+    out: Out = None,
+    workers: Workers = 1,
 ) -> Any:
     """log1p(r) + (m - x_y), r the sum without the largest term.
 
@@ -137,7 +127,16 @@ def fast_cross_entropy(
     >>> print(fast_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.cross_entropy(x, y)
     return stream.reduction(kernels.cross_entropy, x, rows.only(axis), out, workers, labels=y)
 
 
-__all__ = ["fast_cross_entropy", "fast_log_softmax", "fast_log_sum_exp", "fast_softmax"]
+METHOD = Method(
+    "fast",
+    "blocks in the cache, shift only where needed",
+    "Blanchard, Higham & Higham (2021), unshifted; layout by measurement",
+    (fast_softmax, fast_log_softmax, fast_log_sum_exp, fast_cross_entropy),
+)
+
+__all__ = ["METHOD", "fast_cross_entropy", "fast_log_softmax", "fast_log_sum_exp", "fast_softmax"]

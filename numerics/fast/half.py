@@ -68,8 +68,3 @@ def narrow_negated(x: FloatArray, out: FloatArray) -> None:
     # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
     np.bitwise_and(np.negative(bits, out=sign), SIGN, out=sign)
     np.bitwise_or(bits, sign, out=bits)
-
-
-def narrowed(x: FloatArray) -> FloatArray:
-    """`narrow` of a few numbers: the same bits by fewer calls."""
-    return ((x * UNBIAS).view(np.int32) + HALF >> FRACTION_BITS).astype(np.int16).view(np.float16)

@@ -1,14 +1,16 @@
-"""What docs/exact.md says is exact (E1 to E9, L4, O1), checked in fractions."""
+"""What docs/exact.md says is exact (E1 to E9, D1, L4, O1), checked in fractions."""
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import permutations
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from numerics.exact import extended
+from numerics.exact import double_double, extended
 from numerics.exact.blocks import Block, row_sums
 from numerics.formats import FloatArray
 from tests.numerics.test_exact_stages import gaps_to_measure
@@ -81,3 +83,13 @@ def test_cutting_by_a_number_a_bit_too_small_is_seen() -> None:
     cut = np.array([1.0, 2.0**-52, 2.0**-53, 2.0**-53])
     sums = {float(np.add.accumulate(np.array(order))[-1]) for order in permutations(cut)}
     assert len(sums) > 1
+
+
+@pytest.mark.parametrize(("stage", "exact"), [(extended, 2), (double_double, 3)])
+def test_products_with_steps_are_exact(stage: ModuleType, exact: int) -> None:
+    farthest = math.ceil(-stage.LOWEST * stage.STEPS / math.log(2)) + 1
+    for step in stage._steps()[:exact]:
+        numerator, _ = step.as_integer_ratio()
+        odd = abs(numerator) // (numerator & -numerator)
+        assert farthest * odd < 2**53
+    assert (stage._steps()[1] * 2.0**75).is_integer()
