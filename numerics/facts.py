@@ -37,8 +37,9 @@ ELEMENTARY = {
     # FP's" 2.1264e-07 (loops_exponent_log.dispatch.c.src), here with the last digit up, since it
     # is rounded. For log the same comment says 2.359e-07 = 3.96 u, but log(0x1.7e29c4p-1) errs by
     # 4.577 u; that is the most in [1/2, 2), all of which tests/numerics/test_bounds.py measures.
-    # The others: within two ulp = 4 u. With SVML (AVX-512) a dense scan of log1p finds 3.399 u, and
-    # samples of exp2 and log2 2.9 and 2.5 u; with glibc's log1p, of all numbers, it is 1.866 u.
+    # The others: within two ulp = 4 u. A scan of every fp32 number finds 1.866 u for log1p on a
+    # processor without AVX-512. On one with it, an earlier dense scan, not of all numbers, found
+    # 3.399 u, and samples of exp2 and log2 found 2.9 and 2.5 u.
     FP32.name: Elementary(exp=2.1265e-07 * 2**24, log=4.6, log1p=4.0, exp2=4.0, log2=4.0),
     # C libraries and, since NumPy 2.0, SVML's high-accuracy variants stay within one ulp = 2 u.
     # NumPy 1.26 has SVML's faster ones: 1.82 u measured for exp, 3.25 u for log.
