@@ -22,7 +22,6 @@ from typing import Any, Literal, Protocol, TypeAlias, overload
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.facts import Bound
 from numerics.formats import FORMATS, FP64, FloatArray, Format
 from numerics.rows import ALL, POLICIES, Axis, Formula
 
@@ -227,13 +226,6 @@ class Method:
     formats: tuple[str, ...] = field(default=tuple(FORMATS))
     keeps_policy: bool = True
     correctly_rounded: bool = False
-
-    @property
-    def bounds(self) -> dict[str, Bound]:
-        """By operation a function of `numerics.bounds`, a theorem: they are named as ours are."""
-        from numerics import bounds  # it imports constants of the methods
-
-        return {name: getattr(bounds, f"{self.name}_{name}") for name in OPERATIONS}
 
     @property
     def softmax(self) -> Elementwise:

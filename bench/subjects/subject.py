@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numerics import METHODS, OPERATIONS, Method
+from numerics import METHODS, OPERATIONS, Method, bounds
 from numerics.facts import Bound
 
 FOREIGN = (Exception, SystemExit)
@@ -69,7 +69,7 @@ def of_method(method: Method) -> Subject:
         method.name,
         functions,
         method.formats,
-        method.bounds,
+        bounds.of(method.name),
         method.keeps_policy,
         method.correctly_rounded,
         ours=True,

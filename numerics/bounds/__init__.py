@@ -77,6 +77,18 @@ from numerics.bounds.unshifted import (
     two_pass_log_sum_exp,
     two_pass_softmax,
 )
+from numerics.facts import Bound
+from numerics.method import OPERATIONS
+
+
+def of(method: str) -> dict[str, Bound]:
+    """The bounds of a method by operation; they are named as its functions are.
+
+    >>> of("stable")["softmax"] is stable_softmax
+    True
+    """
+    return {operation: globals()[f"{method}_{operation}"] for operation in OPERATIONS}
+
 
 __all__ = [
     "PAIR",
@@ -108,6 +120,7 @@ __all__ = [
     "naive_log_softmax",
     "naive_log_sum_exp",
     "naive_softmax",
+    "of",
     "online_cross_entropy",
     "online_log_softmax",
     "online_log_sum_exp",

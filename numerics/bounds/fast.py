@@ -11,7 +11,6 @@ from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
 from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
 from numerics.fast.kernels import FEW, RANGES, SHORT
-from numerics.fast.stream import LONG
 from numerics.formats import FP16, FP64, Format
 
 EDGE = 1e-3
@@ -29,11 +28,6 @@ def _depth(length: int) -> int:
     return length // 4 + 6 if length <= SHORT else summation_depth(length)
 
 
-def _depth_of_others(length: int) -> int:
-    """Those of the sum in a logarithm: parts of long rows are added in fp64, once rounded."""
-    return _depth(length) if length <= LONG else _depth(LONG) + -(-length // LONG) + 1
-
-
 # --- Softmax ------------------------------------------------------------------------------------
 
 
@@ -46,7 +40,7 @@ def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
     >>> unshifted(RowFacts(x, FP32, np.zeros(4, np.intp))).ravel()
     array([ True, False,  True, False])
     """
-    limits = RANGES[rows.format.dtype.itemsize]
+    limits = RANGES[rows.format.dtype]
     low, high = math.log(limits.smallest) + EDGE, math.log(limits.largest) - EDGE
     smallest = rows.x.min(axis=1, keepdims=True)
     normal = (rows.log_sum_exp > low) | (smallest >= limits.working.exp_underflow)
@@ -97,7 +91,7 @@ def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
 def _log_sum(rows: RowFacts) -> Array:
     """Error of log1p(r): of r, whose terms err by their gaps, exp and additions, and of log1p."""
     elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
-    depth = _depth_of_others(rows.x.shape[1])
+    depth = _depth(rows.x.shape[1])
     lost = underflow(rows, elementary.exp)
     terms = relative(rows.other_exp, rows.gap + elementary.exp + depth, rows.format)
     error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)

@@ -21,67 +21,47 @@ from numerics.fast.kernels import PART_BYTES, RANGES
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 
-BLOCK_BYTES = 2**22
-"""Most bytes of a block that is worked on in the result itself."""
-ROOM_BYTES = 2**20 - 3 * PART_BYTES - 2**15
-"""Most bytes of room, but for one long row: a worker takes 1 MiB next to input and output."""
-LONG = 2**16
-"""Columns of room that do for a row of a reduction, however long."""
-SUMS_BYTES = 32
-"""Bytes that a kernel takes for the numbers of a row, such as its sum."""
+BLOCK_BYTES = 2**22  # most bytes of a block that is worked on in the result itself
+ROOM_BYTES = 2**20 - 3 * PART_BYTES - 2**15  # a worker takes 1 MiB next to input and output
+SUMS_BYTES = 32  # bytes that a kernel takes for the numbers of a row, such as its sum
 
 Arrays: TypeAlias = tuple[npt.NDArray[Any], ...]
 Kernel: TypeAlias = Callable[..., None]
 Out: TypeAlias = FloatArray | None
-Workers: TypeAlias = int | None
+Cores: TypeAlias = int | None
 
 
-def elementwise(
-    kernel: Kernel, x: npt.ArrayLike, axis: Axis, out: Out, workers: Workers, *, in_out: bool
-) -> Any:
-    """Apply kernel(x, out, room) to the rows of `x`; `in_out`: `out` may be its room."""
-    array = rows.as_floating(x)
-    axes = rows.normalized_axes(axis, array.ndim)
-    result = _result(out, array, array.shape)
-    logits = rows.rows_last(_apart(array, out), axes)
-    target = rows.rows_last(result, axes)
-    in_out &= target.flags.c_contiguous and target.itemsize > 2
-    in_out &= out is None or not np.may_share_memory(logits, out)
-    row_bytes = logits.shape[-1] * RANGES[array.itemsize].working.dtype.itemsize
-    height = ROOM_BYTES // (SUMS_BYTES + row_bytes)
-    if in_out:
-        height = min(BLOCK_BYTES // row_bytes, ROOM_BYTES // SUMS_BYTES)
-    _run(kernel, (logits, target), height, None if in_out else logits.shape[-1], workers)
-    if len(axes) > 1 and not np.may_share_memory(target, result):
-        result[...] = rows.rows_back(target, axes, result.shape)
-    return result if result.ndim or out is not None else result[()]
-
-
-def reduction(
+def apply(
     kernel: Kernel,
     x: npt.ArrayLike,
     axis: Axis,
     out: Out,
-    workers: Workers,
+    workers: Cores,
     *,
-    keepdims: bool = False,
+    in_out: bool = False,
+    keepdims: bool | None = None,
     labels: npt.ArrayLike | None = None,
 ) -> Any:
-    """Apply kernel(x, out, room), or kernel(x, labels, out, room), to the rows of `x`."""
+    """Apply kernel(x, out, room), or kernel(x, labels, out, room), to the rows of `x`.
+
+    `in_out`: `out` may be its room. `keepdims`: it reduces, and whether axes are kept.
+    """
     array = rows.as_floating(x)
     axes = rows.normalized_axes(axis, array.ndim)
-    batch = rows.batch_shape(array.shape, axes)
-    shape = tuple(1 if a in axes else n for a, n in enumerate(array.shape)) if keepdims else batch
+    shape = batch = rows.batch_shape(array.shape, axes)
+    elementwise = labels is None and keepdims is None
+    if elementwise or keepdims:
+        shape = tuple(1 if keepdims and a in axes else n for a, n in enumerate(array.shape))
     result = _result(out, array, shape)
-    apart = array if out is None or not np.may_share_memory(array, out) else array.copy()
-    logits, target = rows.rows_last(apart, axes), result.reshape(batch)
-    arrays = [logits, target]
-    if labels is not None:
-        arrays.insert(1, rows.checked_labels(labels, batch, logits.shape[-1]))
-    width = min(logits.shape[-1], LONG)
-    height = ROOM_BYTES // (SUMS_BYTES + width * RANGES[array.itemsize].working.dtype.itemsize)
-    _run(kernel, tuple(arrays), height if width == logits.shape[-1] else 1, width, workers)
-    return result[()] if out is None else result
+    logits = rows.rows_last(_apart(array, out), axes)
+    target = rows.rows_last(result, axes) if elementwise else result.reshape(batch)
+    checked = [] if labels is None else [rows.checked_labels(labels, batch, logits.shape[-1])]
+    in_out &= target.flags.c_contiguous and target.dtype == RANGES[target.dtype].working.dtype
+    in_out &= out is None or not np.may_share_memory(logits, out)
+    _run(kernel, (logits, *checked, target), in_out, workers)
+    if elementwise and len(axes) > 1 and not np.may_share_memory(target, result):
+        result[...] = rows.rows_back(target, axes, shape)
+    return result if shape or out is not None else result[()]
 
 
 def _result(out: Out, x: FloatArray, shape: tuple[int, ...]) -> FloatArray:
@@ -102,40 +82,32 @@ def _apart(x: FloatArray, out: Out) -> FloatArray:
     """The input, copied when `out` covers it in part or in another order, as ufuncs do."""
     if out is None or not np.may_share_memory(x, out):
         return x
-    place, other = x.__array_interface__, out.__array_interface__
-    same = place["data"] == other["data"] and x.strides == out.strides
-    return x if same else x.copy()
+    same = x.__array_interface__["data"] == out.__array_interface__["data"]
+    return x if same and x.strides == out.strides else x.copy()
 
 
-def _run(kernel: Kernel, arrays: Arrays, height: int, width: int | None, workers: Workers) -> None:
-    """Call the kernel on blocks of so many rows, in room of that height, or in `out`.
-
-    The first array is (..., K), the last the result.
-    """
-    count = 1 if workers is None or workers == 1 else _number_of(workers)
-    logits = arrays[0]
-    if not logits.size:
-        return
-    number = logits.size // logits.shape[-1]
-    height = min(max(1, height), number)
-    working = RANGES[logits.itemsize].working.dtype
+def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: Cores) -> None:
+    """Call the kernel on blocks of rows; the first array is (..., K), the last the result."""
+    logits, working = arrays[0], RANGES[arrays[0].dtype].working.dtype
+    length = logits.shape[-1]
+    number, row = logits.size // length, length * working.itemsize
+    height = ROOM_BYTES // (SUMS_BYTES + (0 if in_out else row))
+    height = max(1, min(height, number, BLOCK_BYTES // row))
 
     def work(blocks: Iterator[Arrays]) -> None:
         with np.errstate(all="ignore"):
-            room = None if width is None else np.empty((height, width), working)
+            room = None if in_out else np.empty((height, length), working)
             for block in blocks:
                 out = block[-1]
                 kernel(*block, out if room is None else room[: len(out)])
 
     blocks = _blocks(arrays, logits.ndim - 1, height)
-    count = min(count, math.ceil(number / height))
-    if count == 1:
+    count = min(1 if workers is None else _number_of(workers), math.ceil(number / height))
+    if count <= 1:
         work(blocks)
-        return
-    with ThreadPoolExecutor(count) as pool:
-        # If one raises, `map` cancels what has not begun.
-        for _ in pool.map(lambda block: work(iter((block,))), blocks):
-            pass
+    else:
+        with ThreadPoolExecutor(count) as pool:  # if one raises, what has not begun is cancelled
+            list(pool.map(lambda block: work(iter((block,))), blocks))
 
 
 def _blocks(arrays: Arrays, batch: int, height: int) -> Iterator[Arrays]:
@@ -146,7 +118,7 @@ def _blocks(arrays: Arrays, batch: int, height: int) -> Iterator[Arrays]:
         return
     number = math.prod(arrays[0].shape[:batch])
     merged = tuple(a.reshape(number, *a.shape[batch:]) for a in arrays)
-    for start in range(0, number, height):
+    for start in range(0, number if merged[0].size else 0, height):
         yield tuple(a[start : start + height] for a in merged)
 
 
@@ -159,8 +131,7 @@ def _merge(array: npt.NDArray[Any], batch: int) -> bool:
 def _number_of(workers: int) -> int:
     """SciPy's convention: -1 is all cores, -2 all but one."""
     count, cores = operator.index(workers), os.cpu_count() or 1
-    if count < 0:
-        count += 1 + cores
+    count += 1 + cores if count < 0 else 0
     if count <= 0:
         raise ValueError(f"workers must be positive, or at least -{cores}, not {workers}")
     return count

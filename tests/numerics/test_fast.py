@@ -26,9 +26,9 @@ from numerics import (
 )
 from numerics.facts import RowFacts
 from numerics.fast import few, half, kernels, stream
-from numerics.fast.stream import LONG
 
 Function = Callable[..., Any]
+LONG = 2**16
 LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, LONG + 3, LONG + 700)
 BLOCK_AND_ROOM = 2**20
 
@@ -214,7 +214,7 @@ def test_blocks_that_are_shifted_as_a_whole(
 ) -> None:
     """A block asks first whether all of its rows are shifted; the answer changes no bit."""
     rng = np.random.default_rng(6)
-    working = kernels.RANGES[FORMATS[format_name].dtype.itemsize].working
+    working = kernels.RANGES[FORMATS[format_name].dtype].working
     rows = 2 * kernels.MANY // length
     x = rng.normal(scale=0.2, size=(rows, length)) + rng.normal(scale=spread, size=(rows, 1))
     x += side * (working.exp_overflow + beyond)

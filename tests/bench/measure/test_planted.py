@@ -86,21 +86,23 @@ def narrow(patch: pytest.MonkeyPatch) -> None:
 
 def never_shifted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(few, "NUMBERS", 0)
-    patch.setattr(kernels, "_none_needs_shift", lambda x, sums, limits: True)
+    patch.setattr(kernels, "_shift", lambda x, exponentials, sums: [])
 
 
 def never_shifted_if_few(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(few, "QUIET", {4: 1e3, 8: 1e3})
+    patch.setattr(few, "QUIET", {4: (np.dtype(np.float32), 1e3)})
 
 
 def largest_term_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(few, "NUMBERS", 0)
-    patch.setattr(kernels, "_sum_of_others", lambda e, places: kernels.row_sums(e) - 1)
+    patch.setattr(kernels, "MANY", 0)  # as in a large block
+    patch.setattr(kernels, "_sum_of_others", lambda e: kernels.row_sums(e) - 1)
 
 
 def all_largest_terms_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(few, "NUMBERS", 0)
-    patch.setattr(kernels, "_sum_of_others", lambda e, places: kernels.row_sums(e - np.floor(e)))
+    patch.setattr(kernels, "MANY", 0)  # as in a large block
+    patch.setattr(kernels, "_sum_of_others", lambda e: kernels.row_sums(e - np.floor(e)))
 
 
 def one_long_sum(patch: pytest.MonkeyPatch) -> None:
