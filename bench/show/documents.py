@@ -86,6 +86,7 @@ def _counted(kept: Committed) -> Sections:
             "counts": f"{fresh}\n\n*{kept.counted}*",
             "directed": misrounded_tables.counts_table(kept.counts["directed"]),
             "times": misrounded_tables.times_table(kept.exact_times),
+            **kept.claims,
         }
     }
 

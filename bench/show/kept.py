@@ -13,7 +13,8 @@ from bench.measure import misrounded, race
 from bench.measure.misrounded import Found
 from bench.measure.race import Raced
 from bench.measure.timing import Cell
-from bench.runs.committed import MINE, MISROUNDED, RACE, VERDICTS
+from bench.runs.committed import CLAIMS, MINE, MISROUNDED, RACE, VERDICTS
+from bench.show import claims_tables
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 class Committed:
     """Everything that was measured and is kept.
 
-    `counts` by kind of rows, and `exact_times`, with where they were `counted`; `environment` is
-    that of the verdicts.
+    `counts` by kind of rows, and `exact_times`, with where they were `counted`; `claims` of the
+    stages of `exact`, a table each; `environment` is that of the verdicts.
     """
 
     run: Run
@@ -33,6 +34,7 @@ class Committed:
     counts: dict[str, Found]
     exact_times: list[Cell]
     counted: str
+    claims: dict[str, str]
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -51,6 +53,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         counts=counts,
         exact_times=exact_times,
         counted=counted,
+        claims=claims_tables.load(results / CLAIMS),
         mine=mine,
         libraries=libraries,
         environment=environment,
