@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.runs import gather, run_file
-from bench.runs.committed import MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
+from bench.runs.committed import CALLS, MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
 from bench.runs.files import replace_between_markers, write_all
 from bench.runs.run_file import Run
 from bench.runs.track import Track
@@ -59,7 +59,13 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
     shown: dict[str, dict[str, str]] = {}
-    for part in (_of_run(run, by_version), _raced(root), _counted(root), _verdicts(root)):
+    for part in (
+        _of_run(run, by_version),
+        _raced(root),
+        _called(root),
+        _counted(root),
+        _verdicts(root),
+    ):
         for name, sections in part.items():
             shown.setdefault(name, {}).update(sections)
     documents = {}
@@ -102,9 +108,23 @@ def _raced(root: Path) -> Sections:
         "docs/fast.md": {
             "logarithms": race_tables.logarithms(raced.cells),
             "steps": race_tables.steps(raced.steps),
-            "calls": race_tables.calls(raced.calls),
             "sampled": race_tables.sampled(raced.sampled),
         },
+    }
+
+
+def _called(root: Path) -> Sections:
+    from bench.measure import calls
+    from bench.show import race_tables
+
+    if not (root / "results" / CALLS).exists():
+        return {}
+    found, cells, made = calls.load(root / "results" / CALLS)
+    return {
+        "docs/fast.md": {
+            "calls": f"{race_tables.calls(found)}\n\n*{made}*",
+            "before": race_tables.before(cells),
+        }
     }
 
 
