@@ -84,7 +84,8 @@ def _run_calls(options: argparse.Namespace) -> None:
     made = calls.run(options.rounds, scipy, older)
     found = list(progress(made, len(calls.cells()), "calling"))
     if options.output:
-        write_whole(options.output, to_json(calls.content(found, cells, scipy)))
+        made_of = calls.parts(options.rounds)
+        write_whole(options.output, to_json(calls.content(found, cells, made_of, scipy)))
     print(race_tables.calls(found), race_tables.before(cells), sep="\n\n")
 
 

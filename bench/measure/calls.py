@@ -142,6 +142,46 @@ def run(rounds: int, scipy: Peer | None, before: Mapping[str, Method] | None) ->
         yield called(operation, format_name, shape, shifted, rounds, others)
 
 
+def parts(rounds: int) -> race.Table:
+    """What calls are made of, on fp32: median microseconds, by shape; for docs/fast.md."""
+    found: race.Table = {}
+    for shape in ((1, 5), (8, 64)):
+        x = np.random.default_rng(SEED).normal(size=shape).astype(np.float32)
+        for name, seconds in interleaved(_parts_on(x), rounds, in_a_row=race.IN_A_ROW).items():
+            shown = " × ".join(map(str, shape))
+            found.setdefault(name, {})[shown] = statistics.median(seconds) * 1e6
+    return found
+
+
+def _parts_on(x: Array) -> dict[str, Call]:
+    by_row, rows, places = x[:, :1].copy(), np.arange(len(x)), x.argmax(axis=1)
+    largest, dtypes = by_row[0, 0], {format.dtype: format for format in FORMATS.values()}
+
+    def quietly() -> None:
+        with np.errstate(all="ignore"):
+            pass
+
+    return {
+        "`np.exp(x)`": lambda: np.exp(x),
+        "`x / by_row`": lambda: x / by_row,
+        "`np.errstate`, on and off": quietly,
+        "`np.maximum.reduce(x, axis=1)`": lambda: np.maximum.reduce(x, axis=1),
+        "`x.min()`": x.min,
+        "`x.argmin()`": x.argmin,
+        "`np.isfinite` of a number": lambda: np.isfinite(largest),
+        "`np.isfinite(by_row).all()`": lambda: np.isfinite(by_row).all(),
+        "`np.add.reduce(x, axis=1)`": lambda: np.add.reduce(x, axis=1),
+        '`np.einsum("ij->i", x)`': lambda: np.einsum("ij->i", x),
+        "`np.add.accumulate(x, 1)`": lambda: np.add.accumulate(x, 1),
+        "`np.take_along_axis`": lambda: np.take_along_axis(x, places[:, np.newaxis], axis=1),
+        "`x[rows, places]`": lambda: x[rows, places],
+        "`x.take(places)`": lambda: x.take(places),
+        "`np.asarray(x)`": lambda: np.asarray(x),
+        "`x.reshape(-1, K)`": lambda: x.reshape(-1, x.shape[1]),
+        "a dtype in a dictionary": lambda: dtypes[x.dtype],
+    }
+
+
 def large(rounds: int, before: Mapping[str, Method], mebibytes: Sequence[int]) -> Iterator[Cell]:
     """`fast` on the cells of the race, beside what it was before."""
     for operation, format_name, size, columns in race.cells(mebibytes):
@@ -155,17 +195,20 @@ def large(rounds: int, before: Mapping[str, Method], mebibytes: Sequence[int]) -
         yield Cell(operation, format_name, size, len(x), columns, seconds)
 
 
-def content(found: Sequence[Called], cells: Sequence[Cell], scipy: Peer | None) -> dict[str, Any]:
+def content(
+    found: Sequence[Called], cells: Sequence[Cell], made_of: race.Table, scipy: Peer | None
+) -> dict[str, Any]:
     """What a file of calls holds."""
     return {
         "environment": environment(),
         "peers": {scipy.name: scipy.version} if scipy else {},
         "calls": [asdict(one) for one in found],
         "large": [asdict(cell) for cell in cells],
+        "parts": made_of,
     }
 
 
-def load(path: Path) -> tuple[list[Called], list[Cell], str]:
+def load(path: Path) -> tuple[list[Called], list[Cell], race.Table, str]:
     """A file of calls, and where they were made; RunFileError for any other."""
     try:
         found = json.loads(path.read_bytes())
@@ -173,12 +216,13 @@ def load(path: Path) -> tuple[list[Called], list[Cell], str]:
         made = ", ".join(f"{name} {version}" for name, version in versions.items())
         calls = [Called(**one) for one in found["calls"]]
         cells = [Cell(**cell) for cell in found["large"]]
+        made_of = {name: dict(figures) for name, figures in found["parts"].items()}
         _ = [one.ratio[LINES] * one.microseconds[LINES] for one in calls]
         _ = [cell.ratio("fast", "before") for cell in cells]
     except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RecursionError):
         message = f"{path}: not a file that `python -m bench race --calls` wrote"
         raise RunFileError(message) from None
-    return calls, cells, made
+    return calls, cells, made_of, made
 
 
 def methods_of(folder: Path) -> Mapping[str, Method]:

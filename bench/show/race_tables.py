@@ -90,6 +90,11 @@ def calls(found: Sequence[Called]) -> str:
     return markdown(["", "", *shapes], rows, text=2)
 
 
+def parts(made_of: Table) -> str:
+    """What calls are made of: microseconds by shape."""
+    return _by_column(made_of, "fp32, µs", "{}")
+
+
 def before(cells: Sequence[Cell]) -> str:
     """Large arrays: time of `fast` over what it was before, by format and operation."""
     rows = []

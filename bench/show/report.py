@@ -119,11 +119,12 @@ def _called(root: Path) -> Sections:
 
     if not (root / "results" / CALLS).exists():
         return {}
-    found, cells, made = calls.load(root / "results" / CALLS)
+    found, cells, made_of, made = calls.load(root / "results" / CALLS)
     return {
         "docs/fast.md": {
             "calls": f"{race_tables.calls(found)}\n\n*{made}*",
             "before": race_tables.before(cells),
+            "parts": race_tables.parts(made_of),
         }
     }
 

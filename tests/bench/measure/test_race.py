@@ -86,7 +86,8 @@ def test_calls_are_timed_beside_an_older_version(
     path = tmp_path / "calls.json"
     given = ["race", "--calls", "--before", str(Path(numerics.__file__).parents[1])]
     assert main([*given, "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
-    found, cells, made = calls.load(path)
+    found, cells, made_of, made = calls.load(path)
+    assert "1 × 5" in race_tables.parts(made_of)
     assert len(found) == len(calls.cells()) == 20
     assert len(cells) == 9
     assert "scipy" in made
@@ -97,8 +98,8 @@ def test_calls_are_timed_beside_an_older_version(
     assert race_tables.calls(found) in printed
     assert race_tables.before(cells) in printed
     assert "softmax, fp32, shifted" in printed
+    path.write_text("{}")
     with pytest.raises(RunFileError, match=r"calls\.json: not a file that .*--calls"):
-        path.write_text("{}")
         calls.load(path)
 
 
