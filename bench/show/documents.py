@@ -71,7 +71,9 @@ def _raced(kept: Committed) -> Sections:
         "docs/fast.md": {
             "logarithms": race_tables.logarithms(raced.cells),
             "steps": race_tables.steps(raced.steps),
-            "calls": race_tables.calls(raced.calls),
+            "calls": f"{race_tables.calls(kept.calls)}\n\n*{kept.called}*",
+            "before": race_tables.before(kept.since),
+            "parts": race_tables.parts(kept.made_of),
             "sampled": race_tables.sampled(raced.sampled),
         },
     }
