@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from bench.commands import arguments
+from bench.commands import arguments, sweep
+from bench.inputs.families import FamilyError
 from bench.judge import verdict, verdict_file
 from bench.judge.conditions import Conditions, violations
 from bench.judge.verdicts import Verdict
@@ -20,6 +21,8 @@ from bench.runs.files import MarkerError, RunFileError, check_writable, to_json,
 from bench.show import report
 from bench.subjects import specs
 from bench.subjects.peers.libraries import PeerMissingError
+from bench.sweep.sweep_file import SweepError
+from bench.truth.audit import DisagreementError
 from bench.truth.reference import Cache
 
 EXPECTED = (
@@ -28,6 +31,9 @@ EXPECTED = (
     PredictionError,
     PeerMissingError,
     specs.SpecError,
+    FamilyError,
+    SweepError,
+    DisagreementError,
     OSError,
 )
 """What goes wrong for a reason of the caller's: one line, and status 2."""
@@ -194,6 +200,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "versions": _versions,
     "page": _page,
     "keep": _keep,
+    "sweep": sweep.main,
 }
 
 

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from bench.commands import sweep
 from bench.judge import verdicts
 from bench.measure import race
 from bench.runs.committed import ROOT
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _add_versions(commands)
     _add_page(commands)
     _add_keep(commands)
+    sweep.add(commands)
     return top
 
 
