@@ -224,6 +224,8 @@ def _total(signed: npt.NDArray[np.float64], ulp: npt.NDArray[np.float64]) -> tup
 def _worst(ulp: npt.NDArray[np.float64], known: Sequence[float]) -> list[int]:
     """Places of the largest errors above those that are known; the first ones of equal errors."""
     floor = min(known) if len(known) >= KEPT else -1.0
+    if floor < 0 and ulp.size > KEPT:
+        floor = np.nextafter(np.partition(ulp, -KEPT)[-KEPT], -1.0)
     candidates = np.flatnonzero(ulp > floor)
     order = np.argsort(-ulp[candidates], kind="stable")[:KEPT]
     places: list[int] = candidates[order].tolist()
