@@ -26,7 +26,8 @@ from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.subject import SUBJECTS, Subject
-from bench.truth.reference import children_deaf_to_ctrl_c, compute
+from bench.truth import audit, audited
+from bench.truth.reference import children_deaf_to_ctrl_c
 from numerics import FORMATS, METHODS, OPERATIONS, Format
 
 if TYPE_CHECKING:
@@ -71,9 +72,13 @@ def rows_of(job: Job) -> Batch:
 
 
 def judge(job: Job) -> Found:
-    """Count what is not the nearest number."""
+    """Count what is not the nearest number, by an oracle that mpmath audits.
+
+    It is asked about a sample, about all outputs beside a midpoint, and about what `exact` misses.
+    """
     format, batch = FORMATS[job.format], rows_of(job)
-    exact = compute([batch], format)
+    exact = audited.of(([batch], job.format))
+    asked = set(audit.sample(ROWS_OF_A_JOB, batch.x.shape[1], [job.seed, job.number]).tolist())
     outputs: Counter[str] = Counter()
     misrounded: Counter[str] = Counter()
     witnesses = []
@@ -82,12 +87,16 @@ def judge(job: Job) -> Found:
             if not subject.offers(operation, job.format):
                 continue
             got, truth = _got(subject, operation, batch), exact[operation].rounded(format)
+            width = got.size // len(batch.x)
+            asked.update((audit.delicate(exact[operation], format) // width).tolist())
             wrong = np.flatnonzero(got.ravel() != truth)
             key = f"{subject.name} {operation} {job.format}"
             outputs[key] += got.size
             misrounded[key] += wrong.size
             if subject.name == "exact":
+                asked.update((wrong // width).tolist())
                 witnesses += [_witness(key, batch, int(at), got, format) for at in wrong]
+    audit.audit(batch.x, batch.labels, exact, format, np.array(sorted(asked)))
     return Found(dict(outputs), dict(misrounded), witnesses)
 
 

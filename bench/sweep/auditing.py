@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,8 +14,6 @@ from bench.truth.certified import ELEMENTWISE
 from bench.truth.exact import Exact
 from numerics.formats import FloatArray, Format
 
-NEAR = {"fp16": 2.0**-32, "fp32": 2.0**-19, "fp64": 2.0**-20}
-"""Ulps from a midpoint within which `exact` itself needs its later stages."""
 NEAR_AUDITED = 64
 """Outputs of an operation that are audited for that in a chunk, the first ones of all."""
 
@@ -50,7 +47,7 @@ class Auditor:
         sampled = self.sample[(self.sample >= first) & (self.sample < first + len(batch.x))]
         for operation, found in exact.items():
             width = batch.x.shape[1] if operation in ELEMENTWISE else 1
-            at = np.flatnonzero(np.abs(found.fraction) > 0.5 - NEAR[self.format.name])
+            at = audit.delicate(found, self.format)
             counts = self.near.setdefault(operation, [0, 0])
             chosen = at[: NEAR_AUDITED - counts[1]]
             counts[0] += at.size
@@ -61,7 +58,7 @@ class Auditor:
         for row in inside | set(witnesses):
             self._kept[row] = _row(row - first, batch, exact)
 
-    def confirm(self, witnesses: Sequence[int], folder: Path) -> None:
+    def confirm(self, witnesses: Sequence[int]) -> None:
         """Ask mpmath; DisagreementError, with the row kept in a folder."""
         numbers = sorted(self._sure | set(witnesses))
         self.count = len(numbers)
@@ -73,7 +70,7 @@ class Auditor:
             operation: _joined([row.exact[operation] for row in rows])
             for operation in rows[0].exact
         }
-        audit.audit(x, labels, found, self.format, np.arange(len(rows)), folder)
+        audit.audit(x, labels, found, self.format, np.arange(len(rows)))
 
 
 def _row(at: int, batch: Batch, exact: Mapping[str, Exact]) -> _Row:
