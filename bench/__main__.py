@@ -8,14 +8,28 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bench.commands import compare, diff, keep, misrounded, page, race, report, verdict, versions
+from bench.commands import (
+    compare,
+    diff,
+    keep,
+    misrounded,
+    page,
+    race,
+    report,
+    sweep,
+    verdict,
+    versions,
+)
 from bench.commands.command import Command
+from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
 from bench.runs.files import MarkerError, RunFileError
 from bench.show.findings import FindingError
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
+from bench.sweep.sweep_file import SweepError
+from bench.truth.exact import DisagreementError
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
@@ -27,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     versions.COMMAND,
     page.COMMAND,
     keep.COMMAND,
+    sweep.COMMAND,
 )
 EXPECTED = (
     RunFileError,
@@ -36,6 +51,9 @@ EXPECTED = (
     PeerMissingError,
     ExtraMissingError,
     SpecError,
+    FamilyError,
+    SweepError,
+    DisagreementError,
     OSError,
 )
 """What goes wrong for a reason of the caller's: one line, and status 2."""

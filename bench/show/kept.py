@@ -26,7 +26,7 @@ class Committed:
     """Everything that was measured and is kept.
 
     `counts` by kind of rows, and `exact_times`, with where they were `counted`; `claims` of the
-    stages of `exact`, a table each; `environment` is that of the verdicts. `calls` on a few numbers,
+    stages of `exact`, a table each; `environment` is that of the verdicts; `calls` on few numbers,
     `made_of` parts, `since` an older version, with where they were `called`.
     """
 

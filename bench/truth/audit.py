@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bench.inputs.cases import SEED, Batch
 from bench.runs.files import write_whole
 from bench.truth.certified import ELEMENTWISE
-from bench.truth.exact import Exact
+from bench.truth.exact import DisagreementError, Exact
 from bench.truth.reference import compute
 from numerics.formats import FloatArray, Format
 from numerics.rows import Labels
@@ -23,18 +23,14 @@ ONE_IN = 100_000
 """Of so many rows one is audited at least."""
 SOME, VALUES = 4, 2**14
 """And so many of however few, unless they have more logits than this; then one."""
+NEAR = {"fp16": 2.0**-32, "fp32": 2.0**-19, "fp64": 2.0**-20}
+"""Ulps from a midpoint within which `exact` itself needs its later stages, by format."""
+KEEP = Path("results", "local", "disagreements")
+"""Where a row is kept on which both disagree, below the current folder, unless somebody says."""
 AGREED = 2.0**-19
 """Ulps by which two values may differ that are each within 2^-20 ulp of the truth."""
 
 Rows = npt.NDArray[np.intp]
-
-
-class DisagreementError(RuntimeError):
-    """mpmath says something else than the certified oracle; `row` is the file that has the row."""
-
-    def __init__(self, message: str, row: Path) -> None:  # noqa: D107
-        super().__init__(f"{message}; kept in {row}")
-        self.row = row
 
 
 def sample(rows: int, width: int, key: Sequence[int] = ()) -> Rows:
@@ -45,13 +41,18 @@ def sample(rows: int, width: int, key: Sequence[int] = ()) -> Rows:
     return np.sort(rng.choice(rows, count, replace=False))
 
 
+def delicate(exact: Exact, format: Format) -> Rows:
+    """Outputs beside a midpoint, where `exact` and the oracle are not done with one stage."""
+    return np.flatnonzero(np.abs(exact.fraction) > 0.5 - NEAR[format.name])
+
+
 def audit(
     x: FloatArray,
     labels: Labels,
     found: Mapping[str, Exact],
     format: Format,
     at: Rows,
-    keep: Path,
+    keep: Path = KEEP,
 ) -> None:
     """Compare what the oracle found for some rows, all operations that it has, with mpmath.
 

@@ -117,11 +117,11 @@ def _take_sides(x: FloatArray, out: Places, format: Format) -> None:
     row, column = np.nonzero(out.knowledge == AT_POWER)
     if not row.size:
         return
-    logits = x[row]
-    finite = logits > -np.inf
-    count = np.count_nonzero(finite, axis=1)
-    largest = logits.max(axis=1)
-    equal = largest == np.where(finite, logits, np.inf).min(axis=1)
+    rows, which = np.unique(row, return_inverse=True)
+    finite = x[rows] > -np.inf
+    count = np.count_nonzero(finite, axis=1)[which]
+    largest = x[rows].max(axis=1)[which]
+    equal = largest == np.where(finite, x[rows], np.inf).min(axis=1)[which]
     # The power is 2^(exponent + precision - 1).
     power = out.exponent[row, column] + format.precision - 1
     half = (power == -1) & (count == 2)
