@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 """The checkout."""
 
+CORPUS = ROOT / "tests" / "numerics" / "exact_sha256.json"
+"""sha256 of what `exact` makes of its corpus."""
+
 VERSIONS = Path("runs") / "versions"
 """The committed runs, inside the committed results folder."""
 
@@ -16,6 +19,8 @@ RACE = "race.json"
 """The committed race, in the same folder."""
 MISROUNDED = "misrounded.json"
 """The committed counts and times of `exact`, in the same folder."""
+PROCESSORS = "processors.json"
+"""What held on which processor, in the same folder."""
 VERDICTS = "verdicts.json.xz"
 """The committed verdicts on other libraries, in the same folder."""
 MINE = "verdict-mine.json.xz"
