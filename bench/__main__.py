@@ -8,7 +8,18 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bench.commands import compare, diff, keep, misrounded, page, race, report, verdict, versions
+from bench.commands import (
+    compare,
+    diff,
+    keep,
+    misrounded,
+    page,
+    processor,
+    race,
+    report,
+    verdict,
+    versions,
+)
 from bench.commands.command import Command
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
@@ -21,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
     report.COMMAND,
     race.COMMAND,
     misrounded.COMMAND,
+    processor.COMMAND,
     verdict.COMMAND,
     diff.COMMAND,
     versions.COMMAND,
