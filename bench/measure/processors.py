@@ -144,9 +144,13 @@ def _beyond(subject: Subject, record: Record) -> Beyond | None:
 
 
 def content(kept: Sequence[Processor], found: Processor) -> dict[str, Any]:
-    """What the file holds: an entry in place of one of the same name, the others as they are."""
+    """What the file holds: an entry in place of one of the same name, the others as they are.
+
+    Real processors come first, whatever the order in which they were checked.
+    """
     entries = {one.name: one for one in kept} | {found.name: found}
-    return {"processors": [asdict(one) for one in entries.values()]}
+    in_order = sorted(entries.values(), key=lambda one: (one.emulator != "", one.name))
+    return {"processors": [asdict(one) for one in in_order]}
 
 
 def load(path: Path) -> list[Processor]:

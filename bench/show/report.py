@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.runs import gather, run_file
-from bench.runs.committed import MINE, MISROUNDED, RACE, REFERENCE, VERDICTS, VERSIONS
+from bench.runs.committed import MINE, MISROUNDED, PROCESSORS, RACE, REFERENCE, VERDICTS, VERSIONS
 from bench.runs.files import replace_between_markers, write_all
 from bench.runs.run_file import Run
 from bench.runs.track import Track
@@ -60,7 +60,8 @@ def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
 def filled(root: Path, run: Run, by_version: Sequence[Run]) -> dict[Path, str]:
     """The documents that show the committed runs, with their tables between their markers."""
     shown: dict[str, dict[str, str]] = {}
-    for part in (_of_run(run, by_version), _raced(root), _counted(root), _verdicts(root)):
+    of_run = _of_run(run, by_version)
+    for part in (of_run, _raced(root), _counted(root), _emulated(root), _verdicts(root)):
         for name, sections in part.items():
             shown.setdefault(name, {}).update(sections)
     documents = {}
@@ -123,6 +124,16 @@ def _counted(root: Path) -> Sections:
             "times": misrounded_tables.times_table(times),
         }
     }
+
+
+def _emulated(root: Path) -> Sections:
+    from bench.measure import processors
+    from bench.show import processor_tables
+
+    if not (root / "results" / PROCESSORS).exists():
+        return {}
+    found = processors.load(root / "results" / PROCESSORS)
+    return {"docs/exact.md": {"processors": processor_tables.table(found)}}
 
 
 def _verdicts(root: Path) -> Sections:
