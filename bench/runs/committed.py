@@ -6,6 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 """The checkout."""
+
+CORPUS = ROOT / "tests" / "numerics" / "exact_sha256.json"
+"""sha256 of what `exact` makes of its corpus."""
+
 VERSIONS = Path("runs") / "versions"
 """The committed runs by NumPy version, inside the committed results folder."""
 REFERENCE = Path("runs") / "reference.json.xz"
@@ -18,6 +22,8 @@ CALLS = "calls.json"
 """The committed calls on a few numbers, in the same folder."""
 MISROUNDED = "misrounded.json"
 """The committed counts and times of `exact`, in the same folder."""
+PROCESSORS = "processors.json"
+"""What held on which processor, in the same folder."""
 VERDICTS = "verdicts.json.xz"
 """The committed verdicts on other libraries, in the same folder."""
 MINE = "verdict-mine.json.xz"

@@ -80,7 +80,7 @@ def _raced(kept: Committed) -> Sections:
 
 
 def _counted(kept: Committed) -> Sections:
-    from bench.show import misrounded_tables
+    from bench.show import misrounded_tables, processor_tables
 
     fresh = misrounded_tables.counts_table(kept.counts["fresh"])
     return {
@@ -88,6 +88,7 @@ def _counted(kept: Committed) -> Sections:
             "counts": f"{fresh}\n\n*{kept.counted}*",
             "directed": misrounded_tables.counts_table(kept.counts["directed"]),
             "times": misrounded_tables.times_table(kept.exact_times),
+            "processors": processor_tables.table(kept.processors),
             **kept.claims,
         }
     }

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.judge import verdict_file
 from bench.judge.verdicts import Verdict
-from bench.measure import calls, misrounded, race
+from bench.measure import calls, misrounded, processors, race
 from bench.measure.calls import Called
 from bench.measure.misrounded import Found
+from bench.measure.processors import Processor
 from bench.measure.race import Raced, Table
 from bench.measure.timing import Cell
-from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, RACE, VERDICTS
+from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, PROCESSORS, RACE, VERDICTS
 from bench.show import claims_tables
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Committed:
     exact_times: list[Cell]
     counted: str
     claims: dict[str, str]
+    processors: list[Processor]
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -64,6 +66,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         counts=counts,
         exact_times=exact_times,
         counted=counted,
+        processors=processors.load(results / PROCESSORS),
         claims=claims_tables.load(results / CLAIMS),
         mine=mine,
         libraries=libraries,
