@@ -246,7 +246,7 @@ def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = []
-    for one in axis if isinstance(axis, Sequence) else (axis,):
+    for one in axis if isinstance(axis, tuple | list) else (axis,):
         try:
             index = operator.index(one)
         except TypeError:
