@@ -11,11 +11,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from bench.commands import values
+from bench.commands.command import Command
 from bench.inputs import families
 from bench.runs.files import check_writable
 from bench.show import sweep_tables
 from bench.subjects import specs
-from bench.sweep import finished, run, sweep_file
+from bench.sweep import finished, sweep_file
+from bench.sweep import run as running
 from bench.sweep.chunk import Task
 from bench.sweep.run import Plan
 from numerics import FORMATS, OPERATIONS
@@ -26,9 +29,9 @@ def add(commands: Any) -> None:
     swept = commands.add_parser(
         "sweep",
         help="judge subjects on millions of rows, in chunks, in all cores or on a Dask cluster",
-        description="Rows of a family in chunks of 2^22, judged by the certified oracle, which mpmath "
-        "audits. Finished chunks lie in FILE.json.chunks: a run that was killed goes on from there. "
-        "The file is the same for every number of workers; how long it took is printed.",
+        description="Rows of a family in chunks of 2^22, judged by the certified oracle, which "
+        "mpmath audits. Finished chunks lie in FILE.json.chunks: a run that was killed goes on "
+        "there. The file is the same for any number of workers; how long it took is printed.",
     )
     swept.add_argument("subjects", nargs="*", metavar="SUBJECT", help=specs.HELP)
     swept.add_argument(
@@ -48,7 +51,9 @@ def add(commands: Any) -> None:
     swept.add_argument(
         "--chunks", type=_chunks, metavar="A:B", help="from chunk A to before B (default: all)"
     )
-    swept.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    swept.add_argument(
+        "--workers", type=values.positive, metavar="N", help="processes (default: all cores)"
+    )
     swept.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
     swept.add_argument(
         "--merge",
@@ -67,7 +72,7 @@ def _chunks(text: str) -> tuple[int, int]:
     return int(first), int(end)
 
 
-def main(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Run or merge, write, and print what was found."""
     check_writable(options.output)
     content = sweep_file.merged_files(options.merge) if options.merge else _swept(options)
@@ -91,26 +96,26 @@ def _swept(options: argparse.Namespace) -> dict[str, Any]:
     ).tasks()
     folder = finished.folder_of(options.output)
     with _executor(options) as (executor, workers):
-        running = run.run(tasks, subjects, executor, workers, folder)
-        found = dict(_tracked(running, len(tasks)))
-    return run.content(found, subjects)
+        chunks = running.run(tasks, subjects, executor, workers, folder)
+        found = dict(_tracked(chunks, len(tasks)))
+    return running.content(found, subjects)
 
 
 @contextlib.contextmanager
 def _executor(options: argparse.Namespace) -> Iterator[tuple[Executor, int]]:
     if options.dask:
-        with run.cluster(options.dask) as found:
+        with running.cluster(options.dask) as found:
             yield found
         return
     workers = options.workers or os.cpu_count() or 1
-    with run.processes(workers) as executor:
+    with running.processes(workers) as executor:
         yield executor, workers
 
 
 Found = tuple[Task, dict[str, Any]]
 
 
-def _tracked(running: Iterable[Found], count: int) -> Iterator[Found]:
+def _tracked(chunks: Iterable[Found], count: int) -> Iterator[Found]:
     """Show chunks, the rate and the time left; at the end how long it took."""
     from rich.console import Console
     from rich.progress import (
@@ -125,10 +130,13 @@ def _tracked(running: Iterable[Found], count: int) -> Iterator[Found]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("chunks", total=count)
-        for one in running:
+        for one in chunks:
             outputs += sum(cell["summary"]["outputs"] for cell in one[1]["cells"])
             rate = outputs / (time.perf_counter() - start)
             progress.update(bar, advance=1, description=f"{rate / 1e6:.1f} M outputs/s, chunks")
             yield one
     seconds = time.perf_counter() - start
     console.print(f"{outputs:,} outputs in {count} chunks, in {seconds:.0f} s")
+
+
+COMMAND = Command("sweep", add, run, "report", ("tabulate",))

@@ -28,9 +28,9 @@ MOST_TAILS = 14
 LONG = (513, 24_577, 65_537, 262_145)
 """One more than a power of two, and than the pieces of `exact`'s stages."""
 THRESHOLDS = (
-    *(extended.LOWEST, extended.LOWEST, extended.LOWEST, extended.ZERO, extended.NEAR, double_double.LOWEST),
+    *(extended.LOWEST, extended.LOWEST, extended.LOWEST, extended.ZERO, extended.NEAR),
     *(plain.LOWEST, plain.NORMAL, plain.NEAR, plain.FAR, plain.HALF_RANGE),
-    *(-logs.VANISHING, logs.NEAR),
+    *(double_double.LOWEST, -logs.VANISHING, logs.NEAR),
 )
 """Where `numerics.exact` takes another way; most often where it was once wrong."""
 
@@ -170,7 +170,8 @@ def _beside_the_gap(format: Format, rng: Generator) -> Row:
 
 def _eighths(k: int, format: Format, rng: Generator) -> Any:
     """1/8 to 3/2 places of a number in [2^k, 2^(k+1)]; often 1/4, half a place of those below."""
-    return mp.ldexp(int(rng.choice([2, 2, 4, rng.integers(1, 13)])), k - format.precision - 2)
+    eighths = (2, 2, 4, int(rng.integers(1, 13)))[rng.integers(4)]
+    return mp.ldexp(eighths, k - format.precision - 2)
 
 
 def _cancelling(format: Format, rng: Generator) -> Row:
@@ -234,11 +235,10 @@ def _long(format: Format, rng: Generator, length: int) -> Row:
     )
     total = mp.fsum(mp.exp(mpf(x)) * n for x, n in zip(counted.logits, counted.counts, strict=True))
     own = mp.exp(mpf(row.logits[row.label]))
-    exponent = int(mp.floor(mp.log(own / total, 2)))
-    target = midpoint(format, min(exponent, -1), rng)
-    if exponent < format.min_exponent - format.precision or own / target <= total:
+    exponent = int(mp.floor(mp.log(own / total, 2))) - 1
+    if exponent < format.min_exponent - format.precision + 1:
         return counted
-    return _tuned(own / target, counted, format, rng)
+    return _tuned(own / midpoint(format, exponent, rng), counted, format, rng)
 
 
 DIRECTIONS = (

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from bench.inputs.cases import SEED, Case, at_effort
 from bench.judge.verdicts import CASE_SECONDS, COLUMNS, Cell, Speed, Verdict, Witness
 from bench.measure import accuracy, confirmation, invariance, timing
 from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
-from bench.subjects.specs import quiet
+from bench.runs.track import Track
+from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
 from bench.truth.audited import confirm, exact_values
 from bench.truth.exact import Exact
@@ -26,7 +27,7 @@ from bench.truth.reference import Cache
 from numerics import FORMATS, FP32, OPERATIONS
 
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
-"""Cases of rows with NaN, +inf or nothing but -inf, where the policy of README decides."""
+"""Cases of rows with NaN, +inf or nothing but -inf, where docs/contracts.md decides."""
 CONFIDENT = "confident"
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.15
@@ -36,8 +37,6 @@ _MISSED = SURVIVAL_THRESHOLDS.index(256.0)
 
 Key: TypeAlias = tuple[Case, str]
 Truth: TypeAlias = Mapping[tuple[str, str], dict[str, Exact]]
-Track: TypeAlias = Callable[[Iterable[Any], int, str], Iterable[Any]]
-"""Passes things on, and may show how many of how many there are, and what is done with them."""
 
 
 def measure(
@@ -232,6 +231,3 @@ def _speed(subject: Subject, operation: str, format_name: str, columns: int) -> 
     cell = timing.Cell(operation, format_name, 0, rows, columns, seconds)
     ratios = [cell.ratio("subject", to) for to in ("stable", "fast")]
     return Speed(operation, format_name, columns, cell.ns_per_element("subject"), *ratios)
-
-
-# --- Files ---------------------------------------------------------------------------------------

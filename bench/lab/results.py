@@ -82,20 +82,21 @@ def fill_readme(document: str, comparisons: Sequence[Comparison]) -> str:
     return document
 
 
-def write(results: Path, readme: Path) -> list[Path]:
-    """Run the lab and write everything that it makes; returns the paths."""
+def write(results: Path, readme: Path | None) -> list[Path]:
+    """Run the lab and write what it makes, README's tables where asked for; returns the paths."""
     from bench.lab import figure as lab_figure
 
     comparisons = run_lab()
     if missing := unexplained(comparisons):
         raise PredictionError(f"{PREDICTIONS.name}: needs or has too many reasons for {missing}")
-    document = fill_readme(readme.read_text(encoding="utf-8"), comparisons)
     files = {
         "results.json": results_json(comparisons).encode(),
         "softmax_break.png": lab_figure.softmax_break(comparisons),
     }
     files["manifest.json"] = manifest_json(files).encode()
     written = {results / name: content for name, content in files.items()}
-    written[readme] = document.encode()
+    if readme is not None:
+        document = fill_readme(readme.read_text(encoding="utf-8"), comparisons)
+        written[readme] = document.encode()
     write_all(written)
     return list(written)

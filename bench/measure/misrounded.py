@@ -1,7 +1,8 @@
 """misrounded: how many results of `exact`, and of SciPy, are not the nearest number; their times.
 
-Fresh rows, a million or more of each format, in processes of a few hundred at a time. Needs
-minutes; what it finds is kept in results/misrounded.json and shown in docs/exact.md.
+Two counts: on fresh rows, a million or more of each format, and on rows directed at where a
+correctly rounded function is likely to be wrong. In processes of a few hundred rows at a time.
+Needs minutes; what it finds is kept in results/misrounded.json and shown in docs/exact.md.
 """
 
 from __future__ import annotations
@@ -9,33 +10,37 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from bench.inputs import directed
 from bench.inputs.cases import Batch
 from bench.measure import race, timing
 from bench.measure.timing import Cell
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
+from bench.runs.track import Track
 from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import audit, audited
-from bench.truth.reference import children_deaf_to_ctrl_c
+from bench.truth.exact import Exact
+from bench.truth.reference import children_deaf_to_ctrl_c, compute
 from numerics import FORMATS, METHODS, OPERATIONS, Format
-
-if TYPE_CHECKING:
-    from bench.judge.verdict import Track
 
 ROWS_OF_A_JOB = 500
 LENGTHS = (2, 3, 5)
 MEBIBYTES = 2
+LONG_EVERY = 10
+"""One job in so many has a long directed row: exact values of 262,145 logits take a second."""
+KINDS = ("fresh", "directed")
 WITNESSES = 20
 """Misrounded outputs of `exact` that are kept whole. None is known."""
 
@@ -44,6 +49,7 @@ WITNESSES = 20
 class Job:
     """Some rows to draw and to judge: a stream of random numbers of its own."""
 
+    kind: str
     format: str
     seed: int
     number: int
@@ -58,10 +64,19 @@ class Found:
     witnesses: list[str]
 
 
-def rows_of(job: Job) -> Batch:
-    """Logits of all scales; some rows are confident, some are masked."""
+def rows_of(job: Job) -> list[Batch]:
+    """The rows of a job, in batches as they are to be passed."""
     format = FORMATS[job.format]
     rng = np.random.default_rng([job.seed, job.number, *job.format.encode()])
+    if job.kind == "fresh":
+        return [_fresh(job, format, rng)]
+    turn, rest = divmod(job.number, LONG_EVERY)
+    long = None if rest else directed.LONG[turn % len(directed.LONG)]
+    return directed.batches(format, rng, ROWS_OF_A_JOB, long)
+
+
+def _fresh(job: Job, format: Format, rng: np.random.Generator) -> Batch:
+    """Logits of all scales; some rows are confident, some are masked."""
     length = LENGTHS[job.number % len(LENGTHS)]
     scale = 2.0 ** rng.uniform(-6, 8, size=(ROWS_OF_A_JOB, 1))
     x = rng.normal(size=(ROWS_OF_A_JOB, length)) * scale
@@ -72,38 +87,49 @@ def rows_of(job: Job) -> Batch:
 
 
 def judge(job: Job) -> Found:
-    """Count what is not the nearest number, by an oracle that mpmath audits.
-
-    It is asked about a sample, about all outputs beside a midpoint, and about what `exact` misses.
-    """
-    format, batch = FORMATS[job.format], rows_of(job)
-    exact = audited.of(([batch], job.format))
-    asked = set(audit.sample(ROWS_OF_A_JOB, batch.x.shape[1], [job.seed, job.number]).tolist())
+    """Count what is not the nearest number; a zero of the wrong sign is not, in `exact`."""
+    format, batches = FORMATS[job.format], rows_of(job)
+    exact = _truth(job, batches, format)
     outputs: Counter[str] = Counter()
     misrounded: Counter[str] = Counter()
-    witnesses = []
+    witnesses: list[str] = []
     for subject in _subjects():
         for operation in OPERATIONS:
             if not subject.offers(operation, job.format):
                 continue
-            got, truth = _got(subject, operation, batch), exact[operation].rounded(format)
-            width = got.size // len(batch.x)
-            asked.update((audit.delicate(exact[operation], format) // width).tolist())
-            wrong = np.flatnonzero(got.ravel() != truth)
-            key = f"{subject.name} {operation} {job.format}"
-            outputs[key] += got.size
-            misrounded[key] += wrong.size
+            got = [_got(subject, operation, batch) for batch in batches]
+            flat, truth = np.concatenate([part.ravel() for part in got]), exact[operation]
+            wrong = flat != truth.rounded(format)
             if subject.name == "exact":
-                asked.update((wrong // width).tolist())
-                witnesses += [_witness(key, batch, int(at), got, format) for at in wrong]
-    audit.audit(batch.x, batch.labels, exact, format, np.array(sorted(asked)))
+                wrong |= (flat == 0) & (np.signbit(flat) != np.signbit(truth.fraction))
+            key = f"{subject.name} {operation} {job.format}"
+            outputs[key] += flat.size
+            misrounded[key] += int(np.count_nonzero(wrong))
+            if subject.name == "exact" and wrong.any():
+                witnesses += _witnesses(key, batches, got, wrong)
     return Found(dict(outputs), dict(misrounded), witnesses)
+
+
+def _truth(job: Job, batches: list[Batch], format: Format) -> dict[str, Exact]:
+    """Of directed rows by mpmath: they are hard for the stages that the oracle has from `exact`.
+
+    Of fresh rows by the oracle; mpmath audits a sample of them, and what is beside a midpoint.
+    """
+    if job.kind == "directed":
+        return compute(batches, format)
+    (batch,), found = batches, audited.of((batches, job.format))
+    rows = set(audit.sample(len(batch.x), batch.x.shape[1], [job.seed, job.number]).tolist())
+    for exact in found.values():
+        width = exact.significand.size // len(batch.x)
+        rows.update((audit.delicate(exact, format) // width).tolist())
+    audit.audit(batch.x, batch.labels, found, format, np.array(sorted(rows), np.intp))
+    return found
 
 
 def _subjects() -> list[Subject]:
     try:
         return [SUBJECTS["exact"], libraries.load("scipy").subject()]
-    except libraries.PeerMissingError:
+    except PeerMissingError:
         return [SUBJECTS["exact"]]
 
 
@@ -113,21 +139,32 @@ def _got(subject: Subject, operation: str, batch: Batch) -> Any:
         return subject.functions[operation](*arguments)
 
 
-def _witness(key: str, batch: Batch, at: int, got: Any, format: Format) -> str:
-    row = batch.x[at // (got.size // len(batch.x))]
-    return f"{key}: {[float(v).hex() for v in row]}, output {at}: {float(got.flat[at]).hex()}"
+def _witnesses(key: str, batches: list[Batch], got: list[Any], wrong: Any) -> Iterator[str]:
+    """Each wrong output with its row in hex, if that can be read."""
+    start = 0
+    for batch, part in zip(batches, got, strict=True):
+        for at in np.flatnonzero(wrong[start : start + part.size]).tolist():
+            row = batch.x[at // (part.size // len(batch.x))]
+            logits = [float(v).hex() for v in row[:20]] + ["..."] * (row.size > 20)
+            yield f"{key}: {logits}, output {at}: {float(part.flat[at]).hex()}"
+        start += part.size
 
 
-def measure(rows: int, seed: int, rounds: int, track: Track) -> tuple[Found, list[Cell]]:
-    """Time first, then judge so many rows of each format, or a few more, on all cores.
+def measure(
+    rows: Mapping[str, int], seed: int, rounds: int, track: Track
+) -> tuple[dict[str, Found], list[Cell]]:
+    """Time first, then judge so many rows of each kind and format, or a few more, on all cores.
 
     Raises PeerMissingError without SciPy.
     """
     timed = [cell for cell in race.cells([MEBIBYTES]) if cell[0] in OPERATIONS[:2]]
     cells = list(track(times(timed, rounds), len(timed), "timing"))
-    numbers = range(-(-rows // ROWS_OF_A_JOB))
-    jobs = [Job(name, seed, number) for number in numbers for name in FORMATS]
-    return added(list(track(_judged(jobs), len(jobs), "judging"))), cells
+    found = {}
+    for kind in KINDS:
+        numbers = range(-(-rows[kind] // ROWS_OF_A_JOB))
+        jobs = [Job(kind, name, seed, number) for number in numbers for name in FORMATS]
+        found[kind] = added(list(track(_judged(jobs), len(jobs), f"judging {kind} rows")))
+    return found, cells
 
 
 def _judged(jobs: Sequence[Job]) -> Iterator[Found]:
@@ -166,24 +203,25 @@ def times(wanted: Sequence[tuple[str, str, int, int]], rounds: int) -> Iterator[
         yield Cell(operation, format_name, size, len(x), columns, timing.interleaved(calls, rounds))
 
 
-def content(found: Found, cells: Sequence[Cell], seed: int) -> dict[str, Any]:
+def content(found: Mapping[str, Found], cells: Sequence[Cell], seed: int) -> dict[str, Any]:
     """What the file holds."""
     return {
         "environment": environment(),
         "scipy": libraries.load("scipy").version,
         "seed": seed,
-        "counts": asdict(found),
+        "counts": {kind: asdict(found[kind]) for kind in KINDS},
         "cells": [asdict(cell) for cell in cells],
     }
 
 
-def load(path: Path) -> tuple[Found, list[Cell], str]:
-    """Counts, times and where they were found; RunFileError for any other file."""
+def load(path: Path) -> tuple[dict[str, Found], list[Cell], str]:
+    """Counts by kind of rows, times and where they were found; RunFileError for any other file."""
     try:
         file = json.loads(path.read_text(encoding="utf-8"))
         environment = file["environment"]
         made = f"NumPy {environment['numpy']}, SciPy {file['scipy']}"
         cells = [Cell(**cell) for cell in file["cells"]]
-        return Found(**file["counts"]), cells, f"{made}, seed {file['seed']}"
+        found = {kind: Found(**file["counts"][kind]) for kind in KINDS}
+        return found, cells, f"{made}, seed {file['seed']}"
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise RunFileError(f"{path}: not a file of `bench misrounded` ({error})") from None

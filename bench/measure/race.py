@@ -22,6 +22,7 @@ from bench.measure.timing import Call, Cell, interleaved
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import Peer, PeerMissingError
 from numerics import FORMATS, METHODS, fast_softmax
 
 COLUMNS = (5, 10, 64, 600, 4096, 50_257)
@@ -31,9 +32,7 @@ RIVALS = ("scipy", "torch", "jax")
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
 IN_A_ROW = 0.005
 """Seconds that one measurement takes at least, in as many calls."""
-
 TABLES = ("steps", "calls", "sampled")
-
 Table: TypeAlias = dict[str, dict[str, float]]
 """Figures by name of a row and of a column."""
 
@@ -49,19 +48,19 @@ def cells(mebibytes: Sequence[int]) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def available() -> tuple[dict[str, libraries.Peer], list[str]]:
+def available() -> tuple[dict[str, Peer], list[str]]:
     """The rivals that are installed, and a line for each that is not."""
     found, missing = {}, []
     for name in RIVALS:
         try:
             found[name] = libraries.load(name)
-        except libraries.PeerMissingError as error:
+        except PeerMissingError as error:
             missing.append(str(error))
     return found, missing
 
 
 def run(
-    wanted: Sequence[tuple[str, str, int, int]], found: dict[str, libraries.Peer], rounds: int
+    wanted: Sequence[tuple[str, str, int, int]], found: dict[str, Peer], rounds: int
 ) -> Iterator[Cell]:
     """Measure cell by cell; large arrays get a third of the rounds."""
     for operation, format_name, size, columns in wanted:
@@ -80,7 +79,7 @@ def logits(format_name: str, mebibytes: int, columns: int) -> npt.NDArray[Any]:
 
 
 def _calls(
-    operation: str, x: npt.NDArray[Any], found: dict[str, libraries.Peer], size: int
+    operation: str, x: npt.NDArray[Any], found: dict[str, Peer], size: int
 ) -> dict[str, Call]:
     calls: dict[str, Call] = {"fast": lambda: getattr(METHODS["fast"], operation)(x)}
     if operation == "softmax":
@@ -106,9 +105,7 @@ class Raced:
     sampled: Table
 
 
-def content(
-    measured: Sequence[Cell], found: dict[str, libraries.Peer], **tables: Table
-) -> dict[str, Any]:
+def content(measured: Sequence[Cell], found: dict[str, Peer], **tables: Table) -> dict[str, Any]:
     """What a race file holds: cells, and the tables of `Raced` by name."""
     return {
         "environment": environment(),

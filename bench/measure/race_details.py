@@ -14,9 +14,9 @@ import numpy.typing as npt
 from bench.inputs.cases import SEED
 from bench.measure.race import IN_A_ROW, Table
 from bench.measure.timing import Call, interleaved
-from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import Peer
 from numerics import FORMATS, METHODS, fast_softmax
-from numerics.fast import half, kernels, sums
+from numerics.fast import half, kernels
 
 SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
 SAMPLED_CELLS = tuple(itertools.product(FORMATS, (5, 64, 600, 4096)))
@@ -57,7 +57,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: sums.row_sums(x, x.dtype),
+        "sum of a row: `fast`": lambda: kernels.row_sums(x),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(
@@ -84,7 +84,7 @@ def _conversions_of(x: npt.NDArray[Any]) -> dict[str, Call]:
     }
 
 
-def small_calls(found: dict[str, libraries.Peer], rounds: int) -> Table:
+def small_calls(found: dict[str, Peer], rounds: int) -> Table:
     """Softmax of a few fp32 numbers: median microseconds of a call, by shape; for docs/fast.md."""
     made: Table = {}
     for shape in SMALL:
@@ -107,7 +107,7 @@ def _formula(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return quotient
 
 
-def sampled(cells: Iterable[tuple[str, int]], found: dict[str, libraries.Peer]) -> Table:
+def sampled(cells: Iterable[tuple[str, int]], found: dict[str, Peer]) -> Table:
     """Largest distance in ulp from `exact`, by format and K of the cells; for docs/fast.md.
 
     Of softmax, on rows that `fast` does not shift and whose sums may round badly: normal logits of

@@ -9,12 +9,13 @@ import sys
 import warnings
 from typing import Any
 
-import mpmath
 import numpy as np
 
 
 def environment() -> dict[str, Any]:
     """What the figures may depend on: NumPy, its CPU dispatch and BLAS, libc, Python."""
+    import mpmath  # here, so that what measures nothing runs without it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns when PyYAML is absent
         config: Any = np.show_config(mode="dicts")

@@ -5,24 +5,19 @@ Every text of a run is escaped by the template; the script makes text of it, nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from bench.runs import gather
 from bench.runs.committed import REFERENCE
 from bench.runs.files import RunFileError, write_whole
 from bench.runs.run_file import Run
-
-if TYPE_CHECKING:
-    from bench.show.page_plots import Plot
+from bench.runs.track import Track
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 5_000_000
 """A page above this size is not written: a phone has to open it."""
-
-Track: TypeAlias = Callable[[Iterator["Plot"], int], Iterable["Plot"]]
-"""Passes plots on as they are drawn, and may show how many of how many there are."""
 
 
 def write(files: Sequence[Path], output: Path, committed: Path, track: Track) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.runs import gather
 from bench.runs.committed import VERSIONS
 from bench.runs.files import RunFileError, write_all
 from bench.runs.run_file import Run
+from bench.runs.track import Track
 from bench.show.version_tables import ends_of_upgrade, page, steps, upgrade
-
-if TYPE_CHECKING:
-    from bench.show.report import Track
 
 
 def write(files: Sequence[Path], output: Path, committed: Path, track: Track) -> str:

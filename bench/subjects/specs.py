@@ -7,10 +7,8 @@ import functools
 import importlib
 import importlib.util
 import inspect
-import io
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from bench.subjects.peers import libraries
+from bench.subjects.peers.peer import PeerMissingError
+from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described, printable
 from numerics import FORMATS, OPERATIONS
 
@@ -89,7 +89,7 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
             else:
                 spec = parsed(text)
                 _group_of(spec, found)[spec.operation] = spec, resolved(spec)
-        except libraries.PeerMissingError as error:
+        except PeerMissingError as error:
             missing.append(str(error))
     subjects = {
         name: one if isinstance(one, Subject) else _subject(name, one)
@@ -211,14 +211,3 @@ def _refusal(function: Function, operation: str, format_name: str) -> str:
     except FOREIGN:
         return ""  # it comes again when it is measured
     return ""
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What a subject prints or warns of is no result: dropped."""
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        warnings.catch_warnings(action="ignore"),
-        np.errstate(all="ignore"),
-    ):
-        yield

@@ -191,7 +191,7 @@ def test_a_library_that_is_absent_or_broken_is_named(monkeypatch: pytest.MonkeyP
     def broken() -> Any:
         raise OSError("libsomething.so: cannot open")
 
-    monkeypatch.setattr(libraries, "_scipy", broken)
+    monkeypatch.setitem(libraries.LIBRARIES, "scipy", broken)
     assert load(["scipy"]) == (
         {},
         ["scipy: cannot be imported: OSError: libsomething.so: cannot open"],

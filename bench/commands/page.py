@@ -1,0 +1,43 @@
+"""page: one HTML file with everything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bench.commands.command import Command
+from bench.commands.progress import progress
+from bench.runs.committed import ROOT
+
+
+def add(commands: Any) -> None:
+    """Which runs, and where to."""
+    made = commands.add_parser(
+        "page",
+        help="write one HTML file with all tables and plots, to sort, filter and send around",
+        description="Write one self-contained HTML file: errors and times to sort and filter, "
+        "every plot by operation, format and run, and the worst inputs as Python.",
+    )
+    made.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="run files, or folders of them, oldest first (default: the committed reference run)",
+    )
+    made.add_argument(
+        "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write it, and say what is in it."""
+    from bench.show import page
+
+    print("wrote", page.write(options.files, options.output, ROOT / "results", progress))
+
+
+COMMAND = Command(
+    "page", add, run, "report", ("jinja2", "matplotlib", "pandas", "rich", "tabulate")
+)

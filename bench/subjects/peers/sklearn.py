@@ -1,0 +1,19 @@
+"""scikit-learn: which has softmax alone, and no fp16."""
+
+from __future__ import annotations
+
+from bench.subjects.peers.peer import Peer
+
+
+def peer() -> Peer:
+    """Its operations, imported now."""
+    import sklearn
+    from sklearn.utils import extmath
+
+    return Peer(
+        "sklearn",
+        sklearn.__version__,
+        lambda x: x,
+        {"softmax": lambda x: extmath.softmax(x, copy=True)},
+        ("fp32", "fp64"),
+    )
