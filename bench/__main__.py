@@ -14,6 +14,7 @@ from bench.commands import (
     keep,
     misrounded,
     page,
+    processor,
     race,
     report,
     sweep,
@@ -29,19 +30,20 @@ from bench.show.findings import FindingError
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
 from bench.sweep.sweep_file import SweepError
-from bench.truth.audit import DisagreementError
+from bench.truth.exact import DisagreementError
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
     report.COMMAND,
     race.COMMAND,
     misrounded.COMMAND,
+    processor.COMMAND,
     verdict.COMMAND,
-    sweep.COMMAND,
     diff.COMMAND,
     versions.COMMAND,
     page.COMMAND,
     keep.COMMAND,
+    sweep.COMMAND,
 )
 EXPECTED = (
     RunFileError,

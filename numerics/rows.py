@@ -219,7 +219,7 @@ def as_floating(x: npt.ArrayLike, offered: Sequence[Format] = ALL) -> FloatArray
 
     Integers beyond 2^53 are rounded to the nearest fp64 number, as NumPy does.
     """
-    if isinstance(x, np.ma.MaskedArray):
+    if type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray):
         raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
     array = np.asarray(x)
     for format in offered:
@@ -246,7 +246,7 @@ def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = []
-    for one in axis if isinstance(axis, Sequence) else (axis,):
+    for one in axis if isinstance(axis, tuple | list) else (axis,):
         try:
             index = operator.index(one)
         except TypeError:

@@ -11,16 +11,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from bench.commands import values
 from bench.commands.command import Command
 from bench.inputs import families
 from bench.runs.files import check_writable
-from bench.show import sweep_tables
 from bench.subjects import specs
-from bench.sweep import finished, sweep_file
-from bench.sweep import run as running
-from bench.sweep.chunk import Task
-from bench.sweep.run import Plan
 from numerics import FORMATS, OPERATIONS
 
 
@@ -30,8 +24,8 @@ def add(commands: Any) -> None:
         "sweep",
         help="judge subjects on millions of rows, in chunks, in all cores or on a Dask cluster",
         description="Rows of a family in chunks of 2^22, judged by the certified oracle, which "
-        "mpmath audits. Finished chunks lie in FILE.json.chunks: a run that was killed goes on "
-        "there. The file is the same for any number of workers; how long it took is printed.",
+        "mpmath audits. Finished chunks lie in FILE.json.chunks: a killed run goes on from "
+        "there. The file is the same for every number of workers; how long it took is printed.",
     )
     swept.add_argument("subjects", nargs="*", metavar="SUBJECT", help=specs.HELP)
     swept.add_argument(
@@ -51,9 +45,7 @@ def add(commands: Any) -> None:
     swept.add_argument(
         "--chunks", type=_chunks, metavar="A:B", help="from chunk A to before B (default: all)"
     )
-    swept.add_argument(
-        "--workers", type=values.positive, metavar="N", help="processes (default: all cores)"
-    )
+    swept.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
     swept.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
     swept.add_argument(
         "--merge",
@@ -74,6 +66,9 @@ def _chunks(text: str) -> tuple[int, int]:
 
 def run(options: argparse.Namespace) -> None:
     """Run or merge, write, and print what was found."""
+    from bench.show import sweep_tables
+    from bench.sweep import sweep_file
+
     check_writable(options.output)
     content = sweep_file.merged_files(options.merge) if options.merge else _swept(options)
     sweep_file.write(options.output, content)
@@ -82,12 +77,15 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _swept(options: argparse.Namespace) -> dict[str, Any]:
+    from bench.sweep import finished, sweep_file
+    from bench.sweep import run as running
+
     if not (options.subjects and options.family):
         raise sweep_file.SweepError("say which SUBJECT and which --family (or --merge files)")
     subjects, missing = specs.load(options.subjects)
     if missing:
         raise specs.SpecError("; ".join(missing))
-    tasks = Plan(
+    tasks = running.Plan(
         tuple(options.subjects),
         tuple(options.operation),
         tuple(options.family),
@@ -103,6 +101,8 @@ def _swept(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _executor(options: argparse.Namespace) -> Iterator[tuple[Executor, int]]:
+    from bench.sweep import run as running
+
     if options.dask:
         with running.cluster(options.dask) as found:
             yield found
@@ -112,10 +112,11 @@ def _executor(options: argparse.Namespace) -> Iterator[tuple[Executor, int]]:
         yield executor, workers
 
 
-Found = tuple[Task, dict[str, Any]]
+Found = tuple[Any, dict[str, Any]]
+"""A task, and what it came to."""
 
 
-def _tracked(chunks: Iterable[Found], count: int) -> Iterator[Found]:
+def _tracked(running: Iterable[Found], count: int) -> Iterator[Found]:
     """Show chunks, the rate and the time left; at the end how long it took."""
     from rich.console import Console
     from rich.progress import (
@@ -130,7 +131,7 @@ def _tracked(chunks: Iterable[Found], count: int) -> Iterator[Found]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("chunks", total=count)
-        for one in chunks:
+        for one in running:
             outputs += sum(cell["summary"]["outputs"] for cell in one[1]["cells"])
             rate = outputs / (time.perf_counter() - start)
             progress.update(bar, advance=1, description=f"{rate / 1e6:.1f} M outputs/s, chunks")
@@ -139,4 +140,4 @@ def _tracked(chunks: Iterable[Found], count: int) -> Iterator[Found]:
     console.print(f"{outputs:,} outputs in {count} chunks, in {seconds:.0f} s")
 
 
-COMMAND = Command("sweep", add, run, "report", ("tabulate",))
+COMMAND = Command("sweep", add, run, "bench", ("mpmath", "rich"))

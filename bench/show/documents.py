@@ -71,14 +71,16 @@ def _raced(kept: Committed) -> Sections:
         "docs/fast.md": {
             "logarithms": race_tables.logarithms(raced.cells),
             "steps": race_tables.steps(raced.steps),
-            "calls": race_tables.calls(raced.calls),
+            "calls": f"{race_tables.calls(kept.calls)}\n\n*{kept.called}*",
+            "before": race_tables.before(kept.since),
+            "parts": race_tables.parts(kept.made_of),
             "sampled": race_tables.sampled(raced.sampled),
         },
     }
 
 
 def _counted(kept: Committed) -> Sections:
-    from bench.show import misrounded_tables
+    from bench.show import misrounded_tables, processor_tables
 
     fresh = misrounded_tables.counts_table(kept.counts["fresh"])
     return {
@@ -86,6 +88,8 @@ def _counted(kept: Committed) -> Sections:
             "counts": f"{fresh}\n\n*{kept.counted}*",
             "directed": misrounded_tables.counts_table(kept.counts["directed"]),
             "times": misrounded_tables.times_table(kept.exact_times),
+            "processors": processor_tables.table(kept.processors),
+            **kept.claims,
         }
     }
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.judge import verdict_file
 from bench.judge.verdicts import Verdict
-from bench.measure import misrounded, race
+from bench.measure import calls, misrounded, processors, race
+from bench.measure.calls import Called
 from bench.measure.misrounded import Found
-from bench.measure.race import Raced
+from bench.measure.processors import Processor
+from bench.measure.race import Raced, Table
 from bench.measure.timing import Cell
-from bench.runs.committed import MINE, MISROUNDED, RACE, VERDICTS
+from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, PROCESSORS, RACE, VERDICTS
+from bench.show import claims_tables
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -23,16 +26,23 @@ if TYPE_CHECKING:
 class Committed:
     """Everything that was measured and is kept.
 
-    `counts` by kind of rows, and `exact_times`, with where they were `counted`; `environment` is
-    that of the verdicts.
+    `counts` by kind of rows, and `exact_times`, with where they were `counted`; `claims` of the
+    stages of `exact`, a table each; `environment` is that of the verdicts; `calls` on few numbers,
+    `made_of` parts, `since` an older version, with where they were `called`.
     """
 
     run: Run
     by_version: Sequence[Run]
     raced: Raced
+    calls: list[Called]
+    since: list[Cell]
+    made_of: Table
+    called: str
     counts: dict[str, Found]
     exact_times: list[Cell]
     counted: str
+    claims: dict[str, str]
+    processors: list[Processor]
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -42,15 +52,22 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
     """Read what stands beside the runs; RunFileError where one is missing or no such file."""
     results = root / "results"
     counts, exact_times, counted = misrounded.load(results / MISROUNDED)
+    on_few, since, made_of, called = calls.load(results / CALLS)
     mine, _ = verdict_file.load(results / MINE)
     libraries, environment = verdict_file.load(results / VERDICTS)
     return Committed(
         run=run,
         by_version=by_version,
         raced=race.load(results / RACE),
+        calls=on_few,
+        since=since,
+        made_of=made_of,
+        called=called,
         counts=counts,
         exact_times=exact_times,
         counted=counted,
+        processors=processors.load(results / PROCESSORS),
+        claims=claims_tables.load(results / CLAIMS),
         mine=mine,
         libraries=libraries,
         environment=environment,

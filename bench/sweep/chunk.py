@@ -16,6 +16,7 @@ from bench.inputs import families
 from bench.inputs.cases import Batch
 from bench.inputs.families import CHUNK
 from bench.subjects import specs
+from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, Subject, described
 from bench.sweep import identity
 from bench.sweep.auditing import Auditor
@@ -112,7 +113,7 @@ def called(subject: Subject, operation: str, batch: Batch) -> FloatArray:
     x, labels = batch.x.copy(), batch.labels.copy()
     arguments = (x, labels) if operation == "cross_entropy" else (x,)
     function: Callable[..., Any] = subject.functions[operation]
-    with specs.quiet():
+    with quiet():
         got = np.asarray(function(*arguments))
     shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
     if got.shape != shape or got.dtype != x.dtype:

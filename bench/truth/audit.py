@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bench.inputs.cases import SEED, Batch
 from bench.runs.files import write_whole
 from bench.truth.certified import ELEMENTWISE
-from bench.truth.exact import Exact
+from bench.truth.exact import DisagreementError, Exact
 from bench.truth.reference import compute
 from numerics.formats import FloatArray, Format
 from numerics.rows import Labels
@@ -31,14 +31,6 @@ AGREED = 2.0**-19
 """Ulps by which two values may differ that are each within 2^-20 ulp of the truth."""
 
 Rows = npt.NDArray[np.intp]
-
-
-class DisagreementError(RuntimeError):
-    """mpmath says something else than the certified oracle; `row` is the file that has the row."""
-
-    def __init__(self, message: str, row: Path) -> None:  # noqa: D107
-        super().__init__(f"{message}; kept in {row}")
-        self.row = row
 
 
 def sample(rows: int, width: int, key: Sequence[int] = ()) -> Rows:

@@ -38,10 +38,8 @@ def fast_softmax(x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: 
 
     >>> import numpy as np
     >>> x = np.array([0.0, 0.0, -np.inf])
-    >>> fast_softmax(x, out=x)
-    array([0.5, 0.5, 0. ])
-    >>> x
-    array([0.5, 0.5, 0. ])
+    >>> fast_softmax(x, out=x) is x, x
+    (True, array([0.5, 0.5, 0. ]))
     """
     shift = few.all_shift(x, axis, out, workers)
     if shift is not None:

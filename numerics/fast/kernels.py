@@ -21,7 +21,7 @@ from numerics.rows import POLICIES, Labels, Special, overwrite, special_rows
 FEW = 8  # rows up to this length are added up column by column,
 SHORT = 64  # up to this by np.einsum, and longer ones by np.add.reduce
 FEW_BYTES = 256  # shorter rows are compared column by column, from here on argmax is faster
-MANY = 2**14  # numbers from which on a call of NumPy for each column of short rows pays
+MANY = 64  # rows for each column from which on a call of NumPy for each column of them pays
 REPEATED = 8  # longest rows that are met by one number each through np.repeat
 UNBUFFERED = 256  # longer rows are met by one number each without NumPy's buffer
 PART_BYTES = 2**17  # rows are copied in parts of about this size, so that temporaries stay small
@@ -93,19 +93,20 @@ def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArr
 
 def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
     """Do the rows over whose sums are out of range; returns the special ones among them."""
-    limits = RANGES[x.dtype]
-    special: Special = []
+    limits, special = RANGES[x.dtype], Special()
+    normal = sums.min() >= limits.smallest or x.min() >= limits.working.exp_underflow
+    if normal and sums.max() <= limits.largest:
+        return special
     rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
-    for part in _parts_of(rows.size, exponentials.strides[0]):
-        some = rows[part]
-        # A row that fills a part is not copied.
+    for part in _parts_of(rows.size, exponentials):
+        some = rows[part]  # one long row is not copied
         at = some if some.size > 1 else slice(some[0], some[0] + 1)
         space = np.empty_like(exponentials[: some.size]) if some.size > 1 else exponentials[at]
         logits = _loaded(x[at], space)
         top, _ = largest_of(logits)
         # The largest logit, or 0 where sum and terms are normal numbers without a shift.
-        normal = logits.min(axis=1, keepdims=True) >= limits.working.exp_underflow
-        shift = np.where(normal & (sums[at] <= limits.largest), logits.dtype.type(0), top)
+        no_tail = logits.min(axis=1, keepdims=True) >= limits.working.exp_underflow
+        shift = np.where(no_tail & (sums[at] <= limits.largest), logits.dtype.type(0), top)
         np.exp(_by_row(np.subtract, logits, shift, space), out=space)
         exponentials[at], sums[at] = space, row_sums(space)
         found = special_rows(POLICIES["softmax"], top[:, 0], x.shape[1])
@@ -127,7 +128,7 @@ def _log_sum(x: FloatArray, room: FloatArray, shifted: FloatArray) -> tuple[Floa
 def _sum_of_others(exponentials: FloatArray) -> FloatArray:
     """r of each row, the sum without the first of the terms that are 1; overwrites them."""
     others = np.empty((len(exponentials), 1), exponentials.dtype)
-    for part in _parts_of(len(exponentials), exponentials.strides[0]):
+    for part in _parts_of(len(exponentials), exponentials):
         fractions = exponentials[part]
         ones = np.floor(fractions)
         np.subtract(fractions, ones, out=fractions)
@@ -150,13 +151,15 @@ def row_sums(x: FloatArray) -> FloatArray:
         return np.add.reduce(x, axis=-1, keepdims=True)
     if length > FEW:
         return np.einsum("...i->...", x)[..., np.newaxis]
-    return np.add.accumulate(x, -1)[..., -1:] if x.size < MANY else _over_few(np.add, x)
+    if x.size < MANY * length**2:
+        return np.add.accumulate(x, -1)[..., -1:]
+    return _over_few(np.add, x)
 
 
 def largest_of(x: FloatArray) -> tuple[FloatArray, Labels | None]:
     """The largest entry of each row, shape (rows, 1), and where in the block, in long rows."""
     short = x.shape[1] * x.itemsize < FEW_BYTES
-    if short and x.size >= MANY:
+    if short and x.size >= MANY * x.shape[1] ** 2:
         return _over_few(np.maximum, x), None
     places = x.argmax(axis=1) + np.arange(0, x.size, x.shape[1])
     return x.take(places)[:, np.newaxis], None if short else places
@@ -164,15 +167,15 @@ def largest_of(x: FloatArray) -> tuple[FloatArray, Labels | None]:
 
 def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
     """Sum or maximum of short rows, column by column: an inner loop for each row costs more."""
-    result = ufunc(x[:, 0], x[:, 1]) if x.shape[1] > 1 else x[:, 0].copy()
-    for column in range(2, x.shape[1]):
-        ufunc(result, x[:, column], out=result)
-    return result[:, np.newaxis]
+    result = ufunc(x[..., 0], x[..., 1]) if x.shape[-1] > 1 else x[..., 0].copy()
+    for column in range(2, x.shape[-1]):
+        ufunc(result, x[..., column], out=result)
+    return result[..., np.newaxis]
 
 
-def _parts_of(rows: int, row_bytes: int) -> Iterator[slice]:
-    """The rows in parts of about `PART_BYTES`, one row at least."""
-    step = max(1, PART_BYTES // row_bytes)
+def _parts_of(rows: int, x: FloatArray) -> Iterator[slice]:
+    """So many rows as long as those of `x` in parts of about `PART_BYTES`, one row at least."""
+    step = max(1, PART_BYTES // (x.shape[1] * x.itemsize))
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
@@ -188,7 +191,7 @@ def _loaded(x: FloatArray, room: FloatArray) -> FloatArray:
 def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> FloatArray:
     """ufunc(x_i, by), `by` a number for each row."""
     if x.shape[1] <= REPEATED and x.flags.c_contiguous and out.flags.c_contiguous:
-        for part in _parts_of(len(x), x.strides[0]):
+        for part in _parts_of(len(x), x):
             numbers = by[part].repeat(x.shape[1])
             ufunc(x[part].reshape(-1), numbers, out=out[part].reshape(-1))
         return out

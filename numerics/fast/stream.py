@@ -98,8 +98,7 @@ def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: Cores) -> None:
         with np.errstate(all="ignore"):
             room = None if in_out else np.empty((height, length), working)
             for block in blocks:
-                out = block[-1]
-                kernel(*block, out if room is None else room[: len(out)])
+                kernel(*block, block[-1] if room is None else room[: len(block[-1])])
 
     blocks = _blocks(arrays, logits.ndim - 1, height)
     count = min(1 if workers is None else _number_of(workers), math.ceil(number / height))

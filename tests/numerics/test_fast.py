@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bench.inputs.cases import CASES
 from numerics import (
     FORMATS,
     METHODS,
     OPERATIONS,
     bounds,
     exact_log_sum_exp,
+    exact_softmax,
     fast_cross_entropy,
     fast_log_softmax,
     fast_log_sum_exp,
@@ -190,6 +192,17 @@ def test_few_numbers_take_a_short_way_to_the_same_bits(
         got = [bits(f(x[start : start + rows])) for start in range(0, len(x), rows)]
         assert (np.concatenate(got) == expected).all()
     assert (np.stack([bits(f(row)) for row in x]).reshape(expected.shape) == expected).all()
+    assert (bits(f(x.reshape(2, 4, 5, length))).reshape(expected.shape) == expected).all()
+    many = np.concatenate([x] * 60)
+    assert (bits(f(many.reshape(2, -1, length))).reshape(60, *expected.shape) == expected).all()
+
+
+@operations
+def test_one_number_may_stand_for_all(operation: str) -> None:
+    """Strides of 0 say nothing of how long a row is."""
+    for value in (0.0, 100.0, -np.inf):
+        x = np.broadcast_to(np.float32(value), (1, 4))
+        assert (bits(function(operation)(x)) == bits(function(operation)(x.copy()))).all()
 
 
 def test_what_is_no_short_way() -> None:
@@ -215,7 +228,7 @@ def test_blocks_that_are_shifted_as_a_whole(
     """A block asks first whether all of its rows are shifted; the answer changes no bit."""
     rng = np.random.default_rng(6)
     working = kernels.RANGES[FORMATS[format_name].dtype].working
-    rows = 2 * kernels.MANY // length
+    rows = 2**15 // length
     x = rng.normal(scale=0.2, size=(rows, length)) + rng.normal(scale=spread, size=(rows, 1))
     x += side * (working.exp_overflow + beyond)
     x[0] += side * working.exp_overflow
@@ -239,6 +252,42 @@ def test_the_largest_logit_may_stand_anywhere_and_more_than_once(
     bound = bounds.fast_log_sum_exp(RowFacts(x, format, np.zeros(3, np.intp)))
     error = abs(fast_log_sum_exp(x).astype(np.float64) - expected)
     assert (error <= format.unit_roundoff * (bound + expected)).all()
+
+
+# --- Accuracy ------------------------------------------------------------------------------------
+
+
+def four_at_a_time(_: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """np.einsum's sum of rows where NumPy has no vectors, as on s390x."""
+    total = np.zeros(x.shape[:-1], x.dtype)
+    whole = (x.shape[-1] - 1) // 4 * 4
+    for i in range(0, whole, 4):
+        total += (x[..., i] + x[..., i + 1]) + (x[..., i + 2] + x[..., i + 3])
+    for i in range(whole, x.shape[-1]):
+        total += x[..., i]
+    return total
+
+
+@pytest.mark.parametrize("processor", ["this one", "without vectors"])
+@pytest.mark.parametrize("format_name", ["fp32", "fp64"])
+def test_softmax_of_the_harness_errs_by_8_ulp_at_most_where_it_does_not_shift(
+    format_name: str, processor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if processor == "without vectors":
+        monkeypatch.setattr(kernels.np, "einsum", four_at_a_time)
+    format, compared = FORMATS[format_name], 0
+    for case in CASES:
+        for batch in case.batches(format):
+            rows = batch.x if batch.x.ndim == 2 else batch.x.reshape(1, -1)
+            facts = RowFacts(rows, format, np.zeros(len(rows), np.intp))
+            with np.errstate(invalid="ignore"):  # a signalling NaN is cast
+                plain = bounds.fast.unshifted(facts).ravel()
+            exact = exact_softmax(rows[plain])
+            error = abs(fast_softmax(rows)[plain].astype(np.float64) - exact)
+            # `exact` is half an ulp from the truth.
+            assert (error <= 7.5 * np.spacing(exact).astype(np.float64)).all(), case.name
+            compared += plain.sum()
+    assert compared > 1000
 
 
 # --- fp16 ----------------------------------------------------------------------------------------

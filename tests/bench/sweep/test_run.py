@@ -25,7 +25,7 @@ from bench.sweep.chunk import Task
 from bench.sweep.run import Plan
 from bench.sweep.sweep_file import SweepError
 from bench.truth import audit
-from bench.truth.audit import DisagreementError
+from bench.truth.exact import DisagreementError
 from numerics import FORMATS
 
 ROOT = Path(__file__).parents[3]

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from bench.inputs.cases import Batch, at_effort
 from bench.truth import audit, certified, places, reference
-from bench.truth.audit import DisagreementError
-from bench.truth.exact import Exact
+from bench.truth.exact import DisagreementError, Exact
 from numerics import FORMATS, FP32, FP64, OPERATIONS, Format
 from numerics.exact.rounding import lowest_unit
 from numerics.exact.stages import STAGES
