@@ -224,6 +224,3 @@ def _speed(subject: Subject, operation: str, format_name: str, columns: int) -> 
     cell = timing.Cell(operation, format_name, 0, rows, columns, seconds)
     ratios = [cell.ratio("subject", to) for to in ("stable", "fast")]
     return Speed(operation, format_name, columns, cell.ns_per_element("subject"), *ratios)
-
-
-# --- Files ---------------------------------------------------------------------------------------

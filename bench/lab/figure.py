@@ -22,24 +22,11 @@ if TYPE_CHECKING:
 def softmax_break(comparisons: Sequence[Comparison]) -> bytes:
     """naive and stable side by side for each case and format, NaN in red, as PNG."""
     cases = list(dict.fromkeys(c.case for c in comparisons))
-    by_key = {(c.case, c.format): c for c in comparisons}
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         drawn = Figure(figsize=(11, 0.62 * len(cases) + 1.5), layout="constrained")
         axes = drawn.subplots(1, len(FORMATS), sharey=True)
         for ax, format_name in zip(axes, FORMATS, strict=True):
-            for y, case in enumerate(cases):
-                comparison = by_key[case, format_name]
-                _strip(ax, 0.0, y, comparison.naive.output)
-                _strip(ax, 1.08, y, comparison.stable.output)
-            ax.set(xlim=(-0.02, 2.1), ylim=(len(cases) - 0.45, -0.95))
-            for x, name in ((0.5, "naive"), (1.58, "stable")):
-                ax.text(x, -0.62, name, ha="center", size=9, color="#333333")
-            ax.set_title(format_name, loc="center")
-            ax.set_yticks(range(len(cases)), cases)
-            ax.set_xticks([])
-            ax.tick_params(length=0)
-            for spine in ax.spines.values():
-                spine.set_visible(False)
+            _panel(ax, format_name, [c for c in comparisons if c.format == format_name])
         headline_tick = axes[0].get_yticklabels()[cases.index("large positive")]
         headline_tick.set(weight="bold", color=FAILURE)
         drawn.suptitle(
@@ -48,6 +35,22 @@ def softmax_break(comparisons: Sequence[Comparison]) -> bytes:
         buffer = io.BytesIO()
         drawn.savefig(buffer, format="png", dpi=140, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _panel(ax: Axes, title: str, comparisons: Sequence[Comparison]) -> None:
+    """One format: a line for each case, naive on the left and stable on the right."""
+    for y, comparison in enumerate(comparisons):
+        _strip(ax, 0.0, y, comparison.naive.output)
+        _strip(ax, 1.08, y, comparison.stable.output)
+    ax.set(xlim=(-0.02, 2.1), ylim=(len(comparisons) - 0.45, -0.95))
+    for x, name in ((0.5, "naive"), (1.58, "stable")):
+        ax.text(x, -0.62, name, ha="center", size=9, color="#333333")
+    ax.set_title(title, loc="center")
+    ax.set_yticks(range(len(comparisons)), [comparison.case for comparison in comparisons])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
 
 
 def _strip(ax: Axes, left: float, y: float, output: Sequence[float]) -> None:
@@ -63,15 +66,8 @@ def _strip(ax: Axes, left: float, y: float, output: Sequence[float]) -> None:
         )
         text = "NaN" if nan else f"{len(output)} × {p:.5f}" if uniform else _probability(p)
         dark = nan or p > 0.5
-        ax.text(
-            left + (i + 0.5) * width,
-            y,
-            text,
-            ha="center",
-            va="center",
-            size=7.5,
-            color="white" if dark else "#222222",
-        )
+        ink = "white" if dark else "#222222"
+        ax.text(left + (i + 0.5) * width, y, text, ha="center", va="center", size=7.5, color=ink)
 
 
 def _probability(p: float) -> str:

@@ -17,7 +17,7 @@ from bench.measure.metrics import Errors
 from bench.runs.records import Record, Summary
 from bench.subjects.subject import FOREIGN, Subject, described
 from bench.truth.exact import Exact
-from numerics.facts import RowFacts
+from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray, Format
 
 ELEMENTWISE = ("softmax", "log_softmax")
@@ -76,17 +76,31 @@ def measure(
     )
     if record.outcome != "measured":
         return record
-    parts = _parts(exact[operation], outputs)
+    bound = subject.bounds.get(operation)
+    return _compared(record, batches, outputs, exact[operation], (bound, facts))
+
+
+def _compared(
+    record: Record,
+    batches: Sequence[Batch],
+    outputs: Sequence[FloatArray],
+    exact: Exact,
+    claimed: tuple[Bound | None, Sequence[RowFacts]],
+) -> Record:
+    """The record with every figure of the outputs; `claimed`: the bound, and what it rests on."""
+    bound, facts = claimed
+    parts = _parts(exact, outputs)
     compared = [
-        metrics.errors(got, part, format, got.shape[1] if got.ndim == 2 else got.size)
-        for got, part in zip(outputs, parts, strict=True)
+        metrics.errors(got, part, rows.format, got.shape[1] if got.ndim == 2 else got.size)
+        for got, part, rows in zip(outputs, parts, facts, strict=True)
     ]
+    probabilities = record.operation == "softmax"
     return replace(
         record,
         summary=metrics.summarize(compared),
-        sum_defect=_sum_defect(outputs) if operation == "softmax" else None,
-        claim=claim_of(subject.bounds.get(operation), facts, parts, compared),
-        nonzero_at_minus_inf=_nonzero(batches, outputs) if operation == "softmax" else 0,
+        sum_defect=_sum_defect(outputs) if probabilities else None,
+        claim=None if bound is None else claim_of(bound, facts, parts, compared),
+        nonzero_at_minus_inf=_nonzero(batches, outputs) if probabilities else 0,
         worst=witness.worst(batches, outputs, parts, compared),
         largest=witness.largest(batches, outputs, parts, compared),
         output_sha256=metrics.bits(outputs),

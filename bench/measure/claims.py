@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,35 +15,25 @@ from bench.truth.exact import Exact
 from numerics.facts import Bound, RowFacts
 from numerics.formats import Format
 
+Figures: TypeAlias = npt.NDArray[np.float64]
+
 
 def claim_of(
-    bound: Bound | None,
-    facts: Sequence[RowFacts],
-    parts: Sequence[Exact],
-    compared: Sequence[Errors],
-) -> Claim | None:
-    """The claim of an operation on all batches of a case; None where there is no bound."""
-    if bound is None:
-        return None
-    ulp = np.concatenate([errors.ulp for errors in compared])
+    bound: Bound, facts: Sequence[RowFacts], parts: Sequence[Exact], compared: Sequence[Errors]
+) -> Claim:
+    """The claim of an operation on all batches of a case."""
     bounds = [bound(rows).ravel() for rows in facts]
-    sides = [
-        _comparable(errors, limit, part, rows.format)
-        for errors, limit, part, rows in zip(compared, bounds, parts, facts, strict=True)
-    ]
-    error, limit = (np.concatenate(side) for side in zip(*sides, strict=True))
-    in_ulp = np.concatenate(
-        [_in_ulp(b, part, rows.format) for b, part, rows in zip(bounds, parts, facts, strict=True)]
-    )
+    error, limit, in_ulp = _joined(bounds, facts, parts, compared)
     claimed = np.isfinite(limit)
     measured = claimed & np.isfinite(error) & (limit > 0)
     with np.errstate(over="ignore"):
         ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
     ratio = np.minimum(ratio, metrics.LARGEST)
     at = int(ratio.argmax())
+    ulp = np.concatenate([errors.ulp for errors in compared])
     broken = claimed & (error > limit)
-    widths = np.concatenate(
-        [np.full(c.ulp.size, rows.x.shape[1]) for c, rows in zip(compared, facts, strict=True)]
+    widths = np.repeat(
+        [rows.x.shape[1] for rows in facts], [errors.ulp.size for errors in compared]
     )
     return Claim(
         ratio=float(ratio[at]),
@@ -54,9 +45,24 @@ def claim_of(
     )
 
 
+def _joined(
+    bounds: Sequence[Figures],
+    facts: Sequence[RowFacts],
+    parts: Sequence[Exact],
+    compared: Sequence[Errors],
+) -> tuple[Figures, Figures, Figures]:
+    """Error, bound in the same unit, and bound in ulps, of all outputs."""
+    sides = [
+        (*_comparable(errors, bound, part, rows.format), _in_ulp(bound, part, rows.format))
+        for errors, bound, part, rows in zip(compared, bounds, parts, facts, strict=True)
+    ]
+    error, limit, in_ulp = (np.concatenate(side) for side in zip(*sides, strict=True))
+    return error, limit, in_ulp
+
+
 def _comparable(
-    errors: Errors, bound: npt.NDArray[np.float64], exact: Exact, format: Format
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    errors: Errors, bound: Figures, exact: Exact, format: Format
+) -> tuple[Figures, Figures]:
     """Error and bound in units of u, both scaled down where they are too large for fp64."""
     scale = np.where(exact.exponent > 800, -1000, 0)
     with np.errstate(over="ignore"):
@@ -66,9 +72,7 @@ def _comparable(
         return np.where(countable, from_ulp, from_absolute), np.ldexp(bound, scale)
 
 
-def _in_ulp(
-    bound: npt.NDArray[np.float64], exact: Exact, format: Format
-) -> npt.NDArray[np.float64]:
+def _in_ulp(bound: Figures, exact: Exact, format: Format) -> Figures:
     """A bound in units of u, on the absolute error, in ulps of the exact values."""
     with np.errstate(over="ignore"):
         limit = np.ldexp(bound, -format.precision - exact.exponent)

@@ -19,7 +19,7 @@ from bench.__main__ import main
 from bench.judge import diff, rank_test
 from bench.runs import keep, run_file
 from bench.show import diff_tables
-from tests.bench.runs.test_runs import run_content
+from tests.bench.content import run_content, timed
 
 Content = dict[str, Any]
 
@@ -32,13 +32,6 @@ def measured() -> Content:
     [one] = content["benchmarks"]
     content["benchmarks"] = [timed(one, columns, 1e-3) for columns in (5, 600)]
     return content
-
-
-def timed(benchmark: Content, columns: int, seconds: float) -> Content:
-    raw = [seconds * (1 + 0.01 * i) for i in range(10)]
-    info = benchmark["extra_info"] | {"columns": columns, "ns_per_element": raw[5] * 1e6}
-    statistics = {"rounds": 10, "min": raw[0], "median": raw[5], "data": raw}
-    return {**benchmark, "extra_info": info, "stats": statistics}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from bench.__main__ import main
 from bench.inputs import directed
 from bench.measure import misrounded
 from bench.measure.misrounded import Found, Job, added, judge
+from bench.runs.committed import ROOT
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
@@ -20,7 +21,6 @@ from bench.subjects.subject import SUBJECTS
 from numerics import FORMATS, OPERATIONS, Format
 from numerics.exact import extended, rounding
 from numerics.exact.blocks import Block
-from tests.bench.show.test_report import RESULTS
 
 
 def test_exact_is_judged_right_and_one_ulp_off_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_any_other_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_committed_count_is_zero_of_a_million() -> None:
-    found, _, _ = misrounded.load(RESULTS / "misrounded.json")
+    found, _, _ = misrounded.load(ROOT / "results" / "misrounded.json")
     for name in FORMATS:
         for operation in OPERATIONS:
             key = f"exact {operation} {name}"

@@ -11,47 +11,14 @@ from typing import Any
 
 import pytest
 
-from bench.inputs.cases import CASES
-from bench.measure.accuracy import measure
-from bench.measure.invariance import measure as measure_invariance
 from bench.runs import keep, run_file
 from bench.runs.files import MarkerError, RunFileError, replace_between_markers, to_json, write_all
-from bench.subjects.subject import SUBJECTS
-from bench.truth.reference import compute
-from numerics import FORMATS, OPERATIONS
-
-
-def run_content() -> dict[str, Any]:
-    """A small run file, measured here: three cases, all operations, both of the lab's methods."""
-    records = []
-    for case in CASES[:3]:
-        for format in FORMATS.values():
-            exact = compute(case.batches(format), format)
-            records += [
-                measure(SUBJECTS[name], operation, case, format, exact)
-                for name in ("stable",)
-                for operation in OPERATIONS
-            ]
-    invariance = measure_invariance(SUBJECTS["stable"], FORMATS["fp32"])
-    info = {"subject": "stable", "operation": "softmax", "format": "fp32", "rows": 4}
-    info |= {"columns": 600, "ns_per_element": 1.5, "iqr_ns_per_element": 0.1}
-    return {
-        "machine_info": {"cpu": {"brand_raw": "a CPU"}},
-        "commit_info": {"id": "0123456789abcdef", "dirty": False},
-        "datetime": "2026-01-01T00:00:00",
-        "benchmarks": [{"extra_info": info, "stats": {"rounds": 5, "data": [1.0] * 5}}],
-        "softmax": run_file.section(records, invariance, "quick"),
-    }
+from tests.bench.content import changed, run_content, written
 
 
 @pytest.fixture(scope="module")
 def content() -> dict[str, Any]:
     return run_content()
-
-
-def written(path: Path, content: Any) -> Path:
-    path.write_text(json.dumps(content))
-    return path
 
 
 def test_a_run_file_reads_back(tmp_path: Path, content: dict[str, Any]) -> None:
@@ -85,15 +52,6 @@ def test_compact_drops_raw_rounds_only(tmp_path: Path, content: dict[str, Any]) 
     packed.write_bytes(keep.compact(plain))
     assert run_file.load(packed).accuracy.equals(run_file.load(plain).accuracy)
     assert b'"data"' not in run_file.read(packed)
-
-
-def changed(content: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
-    copy: dict[str, Any] = json.loads(json.dumps(content))
-    place: Any = copy
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    return copy
 
 
 HOSTILE: dict[str, Any] = {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import io
 import json
 import re
 import subprocess
 import sys
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -28,36 +26,11 @@ from bench.show.style import ERRORS, heat_cell
 from bench.subjects.subject import SUBJECTS
 from bench.truth.reference import compute
 from numerics import FORMATS
-from tests.bench.conftest import HOSTILE
-from tests.bench.runs.test_runs import run_content
+from tests.bench.content import run_content
+from tests.bench.show.conftest import HOSTILE
+from tests.bench.show.pages import decoded, read
 
 ROOT = Path(__file__).parents[3]
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and its words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.data = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        tag, attributes = self.found[-1] if self.found else ("", {})
-        if tag == "script" and attributes.get("id") == "data":
-            self.data += data
-        self.words.append(data)
-
-
-@functools.cache
-def read(path: Path) -> Elements:
-    return Elements(path.read_text(encoding="utf-8"))
 
 
 PAGES = ["reference_page", "page_of_pair", "hostile_page"]
@@ -209,17 +182,6 @@ def _loaded(content: dict[str, Any]) -> run_file.Run:
 
 
 # --- Witnesses -----------------------------------------------------------------------------------
-
-
-def decoded(shown: dict[str, Any]) -> list[witness_script.Script]:
-    """The scripts of a page, as its own script puts them together."""
-    kept = [worst for run in shown["runs"] for worst in run["errors"]["worst"]]
-    texts = shown["texts"]
-    return [
-        witness_script.Script(*(texts[place] for place in worst[4:]))
-        for worst in kept
-        if isinstance(worst, list)
-    ]
 
 
 def test_scripts_show_the_error_again() -> None:

@@ -15,7 +15,7 @@ from bench.runs import committed, run_file
 from bench.runs.files import to_json
 from bench.show import plots, report, tables, version_plots, version_tables, versions
 from numerics import FORMATS, OPERATIONS
-from tests.bench.runs.test_runs import run_content
+from tests.bench.content import run_content
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"

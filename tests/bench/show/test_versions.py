@@ -19,8 +19,7 @@ from bench.judge import by_version, diff
 from bench.runs import committed, gather, run_file
 from bench.runs.environment import environment
 from bench.show import plots, versions
-from tests.bench.judge.test_diff import timed
-from tests.bench.runs.test_runs import run_content
+from tests.bench.content import run_content, timed
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,19 @@ import pytest
 
 from bench.__main__ import main
 from bench.show import page_plots, version_plots
-from tests.bench.runs.test_runs import run_content
+from tests.bench.content import run_content
+
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""So that the browser itself asks nobody for anything."""
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -94,3 +110,52 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("one.json", "two.json"):
         (folder / name).write_text(json.dumps(content))
     return _page(folder, str(folder / "one.json"), str(folder / "two.json"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; where there is none, a reason to skip, and in CI to fail."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _without("Playwright is not installed (pip install '.[browser]')")
+    path = next(filter(None, map(shutil.which, EXECUTABLES)), None)
+    if path is None:
+        _without(f"no browser: none of {', '.join(EXECUTABLES)} is installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=QUIET, timeout=60_000)
+        yield started
+        started.close()
+
+
+def _without(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}; in CI the page has to be tried")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page; afterwards, nothing went wrong in any, and nothing but files was asked for."""
+    contexts, wrong, requests = [], [], []
+
+    def visit(path: Path, address: str = "", **how: Any) -> Any:
+        how = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | how
+        context = browser.new_context(**how)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(10_000)
+        tab.on("console", lambda message: wrong.append(message.text))
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("dialog", lambda dialog: wrong.append(dialog.message))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(path.as_uri() + address)
+        return tab
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert wrong == []
+    assert [
+        url for url in requests if not re.match(r"file://.*/index\.html|data:image/png", url)
+    ] == []
