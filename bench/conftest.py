@@ -6,6 +6,7 @@ A run goes: collect -> compute the references that the selected tests need -> ru
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.commands.progress import took
 from bench.inputs.cases import EFFORTS, Case, at_effort
 from bench.runs import run_file
 from bench.runs.environment import environment
@@ -43,6 +45,7 @@ class Measurements:
     records: list[Record] = field(default_factory=list)
     invariance: list[Invariance] = field(default_factory=list)
     saved: bool = False
+    began: float = field(default_factory=time.perf_counter)
 
 
 SUBJECTS_OF_RUN = pytest.StashKey[dict[str, Subject]]()
@@ -267,6 +270,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("accuracy: largest ulp error of ordinary cases")
         for line in _worst_lines(records):
             terminalreporter.write_line(line)
+        seconds = time.perf_counter() - config.stash[MEASUREMENTS].began
+        terminalreporter.write_line(took("measuring", seconds))
 
 
 def _worst_lines(records: list[Record]) -> list[str]:

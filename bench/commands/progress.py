@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,3 +18,22 @@ def progress(things: Iterable[T], count: int, doing: str = "drawing", /) -> Iter
     console = Console(stderr=True)
     hidden = not console.is_terminal
     return track(things, doing, total=count, console=console, transient=True, disable=hidden)
+
+
+@contextmanager
+def timed(part: str) -> Iterator[None]:
+    """Say how long a part of the work took, once it is done."""
+    began = time.perf_counter()
+    yield
+    print(took(part, time.perf_counter() - began))
+
+
+def took(part: str, seconds: float) -> str:
+    """How long a part of the work took.
+
+    >>> took("the page", 5.123), took("measuring", 200)
+    ('the page took 5.1 s', 'measuring took 3 min 20 s')
+    """
+    if seconds < 60:
+        return f"{part} took {seconds:.1f} s"
+    return f"{part} took {round(seconds) // 60} min {round(seconds) % 60} s"
