@@ -8,32 +8,54 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bench.commands import compare, diff, keep, misrounded, page, race, report, verdict, versions
+from bench.commands import (
+    compare,
+    diff,
+    keep,
+    misrounded,
+    page,
+    processor,
+    race,
+    report,
+    sweep,
+    verdict,
+    versions,
+)
 from bench.commands.command import Command
+from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
 from bench.runs.files import MarkerError, RunFileError
+from bench.show.findings import FindingError
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
+from bench.sweep.sweep_file import SweepError
+from bench.truth.exact import DisagreementError
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
     report.COMMAND,
     race.COMMAND,
     misrounded.COMMAND,
+    processor.COMMAND,
     verdict.COMMAND,
     diff.COMMAND,
     versions.COMMAND,
     page.COMMAND,
     keep.COMMAND,
+    sweep.COMMAND,
 )
 EXPECTED = (
     RunFileError,
     MarkerError,
     PredictionError,
+    FindingError,
     PeerMissingError,
     ExtraMissingError,
     SpecError,
+    FamilyError,
+    SweepError,
+    DisagreementError,
     OSError,
 )
 """What goes wrong for a reason of the caller's: one line, and status 2."""
@@ -78,7 +100,8 @@ def _run(given: Sequence[str] | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Tables and pictures of what `pytest bench --benchmark-json=FILE` measured.",
+        description="Judge softmax functions, compare runs, and draw what `pytest bench "
+        "--benchmark-json=FILE` measured.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from rich.console import Console
@@ -17,14 +18,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.commands.progress import took
 from bench.inputs.cases import EFFORTS, Case, at_effort
+from bench.measure import confirmation
 from bench.runs import run_file
 from bench.runs.environment import environment
 from bench.runs.files import check_writable, to_json, write_whole
 from bench.runs.records import Invariance, Record
 from bench.subjects import specs
 from bench.subjects.subject import SUBJECTS, Subject
+from bench.truth.audited import confirm, exact_values
 from bench.truth.exact import Exact
-from bench.truth.reference import Cache, references
+from bench.truth.reference import Cache
 from numerics import FORMATS, OPERATIONS
 
 COLUMNS = {
@@ -48,6 +51,7 @@ class Measurements:
     began: float = field(default_factory=time.perf_counter)
 
 
+T = TypeVar("T")
 SUBJECTS_OF_RUN = pytest.StashKey[dict[str, Subject]]()
 MISSING = pytest.StashKey[list[str]]()
 MEASUREMENTS = pytest.StashKey[Measurements]()
@@ -165,9 +169,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(timed)]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Compute the exact values of all selected cases before the first test, in all cores."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Exact values of all selected cases before the first test; after the last one the audit.
+
+    mpmath is asked about the rows that the largest errors are on, in all cores.
+    """
     config = session.config
     wanted: dict[tuple[str, str], Case] = {}
     for item in session.items:
@@ -176,17 +183,27 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             case: Case = parameters["case"]
             wanted[case.name, parameters["format_name"]] = case
     if config.option.collectonly or not wanted:
-        return
-    keys = list(wanted)
-    jobs = [(wanted[key].batches(FORMATS[key[1]]), key[1]) for key in keys]
-    cache = Cache(config.getoption("--reference-cache"))
-    exact = config.stash[MEASUREMENTS].exact
+        return (yield)
+    measured = config.stash[MEASUREMENTS]
+    jobs = [(case.batches(FORMATS[name]), name) for (_, name), case in wanted.items()]
+    cache, workers = Cache(config.getoption("--reference-cache")), os.cpu_count() or 1
+    keys, found = list(wanted), exact_values(jobs, cache, workers)
+    for index, values in _tracked(config, "exact values", found, len(jobs)):
+        measured.exact[keys[index]] = values
+    result = yield
+    asked = confirmation.asked(measured.records, measured.exact)
+    list(_tracked(config, "audit of the largest", confirm(asked, cache, workers), len(asked)))
+    return result
+
+
+def _tracked(config: pytest.Config, doing: str, things: Iterable[T], count: int) -> Iterator[T]:
+    """Show how many of them are done, past pytest's capture."""
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), _progress() as progress:
-        task = progress.add_task("mpmath references", total=len(jobs))
-        for index, values in references(jobs, cache, workers=os.cpu_count() or 1):
-            exact[keys[index]] = values
+        task = progress.add_task(doing, total=count)
+        for thing in things:
             progress.advance(task)
+            yield thing
 
 
 def _progress() -> Progress:

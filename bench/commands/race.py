@@ -10,7 +10,7 @@ from typing import Any
 from bench.commands import values
 from bench.commands.command import Command
 from bench.commands.progress import progress
-from bench.measure import race, race_details
+from bench.measure import calls, race, race_details
 from bench.measure.timing import Cell
 from bench.runs.files import check_writable, to_json, write_whole
 from bench.subjects.peers.peer import Peer
@@ -21,10 +21,10 @@ def add(commands: Any) -> None:
     raced = commands.add_parser(
         "race",
         help="time fast against other libraries, in interleaved rounds",
-        description="Softmax at several sizes, log-softmax and log-sum-exp at the first, against "
-        f"np.exp and the installed ones of {', '.join(race.RIVALS)}, in one process and one thread "
-        "(A B, B A, ...). Prints a table of medians and of ratios, which are medians of the ratios "
-        "within each round.",
+        description="Times softmax at each size, log-softmax and log-sum-exp at the first, beside "
+        f"a bare np.exp and those of {', '.join(race.RIVALS)} that are installed: in one process, "
+        "on one thread, each in turn within a round. Prints median times, and medians of the "
+        "ratios of two times of one round.",
     )
     raced.add_argument(
         "--mebibytes",
@@ -32,12 +32,21 @@ def add(commands: Any) -> None:
         type=values.positive,
         default=[2, 256],
         metavar="N",
-        help="default: 2 256",
+        help="sizes of the arrays (default: 2 256)",
     )
     raced.add_argument(
-        "--rounds", type=values.positive, default=15, metavar="N", help="default: 15"
+        "--rounds", type=values.positive, default=15, metavar="N", help="how many (default: 15)"
     )
-    kept = "keep all rounds, and measure what docs/fast.md shows besides"
+    raced.add_argument(
+        "--calls", action="store_true", help="time calls on a few numbers instead of large arrays"
+    )
+    raced.add_argument(
+        "--before",
+        type=Path,
+        metavar="FOLDER",
+        help="with --calls: another checkout, run beside this one, on large arrays, too",
+    )
+    kept = "keep the times of all rounds, and measure the other tables of docs/fast.md, too"
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help=kept)
 
 
@@ -45,6 +54,9 @@ def run(options: argparse.Namespace) -> None:
     """Race, keep, print two tables and who was left out."""
     from bench.show import race_tables
 
+    if options.calls:
+        _run_calls(options)
+        return
     found, missing = race.available()
     if options.output:
         check_writable(options.output)
@@ -56,6 +68,27 @@ def run(options: argparse.Namespace) -> None:
     print("\nleft out:", "; ".join(missing) or "nothing")
 
 
+def _run_calls(options: argparse.Namespace) -> None:
+    """Calls on a few numbers, and large arrays beside an older version; keep, print."""
+    from bench.show import race_tables
+
+    if options.output:
+        check_writable(options.output)
+    scipy = race.available()[0].get("scipy")
+    older = calls.methods_of(options.before) if options.before else None
+    cells: list[Cell] = []
+    if older:
+        wanted = len(race.cells(options.mebibytes))
+        large = calls.large(options.rounds, older, options.mebibytes)
+        cells = list(progress(large, wanted, "large arrays"))
+    made = calls.run(options.rounds, scipy, older)
+    found = list(progress(made, len(calls.cells()), "calling"))
+    if options.output:
+        made_of = calls.parts(options.rounds)
+        write_whole(options.output, to_json(calls.content(found, cells, made_of, scipy)))
+    print(race_tables.calls(found), race_tables.before(cells), sep="\n\n")
+
+
 def _content(measured: Sequence[Cell], found: dict[str, Peer], rounds: int) -> dict[str, Any]:
     """All rounds, and what docs/fast.md shows besides, which is measured now."""
     cells = race_details.SAMPLED_CELLS
@@ -63,7 +96,6 @@ def _content(measured: Sequence[Cell], found: dict[str, Peer], rounds: int) -> d
         measured,
         found,
         steps=race_details.steps(rounds),
-        calls=race_details.small_calls(found, rounds),
         sampled=race_details.sampled(progress(cells, len(cells), "sampling"), found),
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 
+from bench.runs import fields
+
 
 def count(text: str) -> int:
     """A whole number from 0."""
@@ -24,6 +26,13 @@ def limit(text: str) -> float:
 def ratio(text: str) -> float:
     """A number from 1."""
     return _number(text, least=1)
+
+
+def word(text: str) -> str:
+    """A name that may stand in a table."""
+    if not (text and fields.is_word(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a name without |, <, >, & and `")
+    return text
 
 
 def _whole(text: str, least: int) -> int:

@@ -23,9 +23,10 @@ def add(commands: Any) -> None:
     judged = commands.add_parser(
         "verdict",
         help="judge any softmax, log-softmax, log-sum-exp or cross-entropy, within a minute",
-        description="Largest ulp errors and where they are, failures by kind, bits that depend on "
-        "how the same rows are passed, and time against our methods stable and fast. The exit "
-        "status is 0; 1 when a condition does not hold; 2 for a subject that cannot be had.",
+        description="Prints the largest errors in ulp and where they are, failures by kind, "
+        "whether the bits of a row depend on how it is passed, and the time beside our methods "
+        "stable and fast. README and docs/verdict.md explain it. The exit status is 0; 1 when a "
+        "condition does not hold; 2 when a subject cannot be found.",
     )
     judged.add_argument("subjects", nargs="+", metavar="SUBJECT", help=specs.HELP)
     _add_conditions(judged.add_argument_group("conditions, each for every operation and format"))
@@ -41,15 +42,15 @@ def _add_conditions(asked: Any) -> None:
     )
     for option, meaning in (
         ("--no-failures", "nothing NaN, infinite, lost to zero or raised"),
-        ("--special-rows", "rows with NaN, +inf or only -inf give what README's contracts say"),
-        ("--same-bits", "bits that do not depend on memory order, batch, strides or axis"),
+        ("--special-rows", "rows with NaN, +inf or only -inf give what docs/contracts.md says"),
+        ("--same-bits", "a row gives the same bits for any memory order, batch, strides and axis"),
     ):
         asked.add_argument(option, action="store_true", help=meaning)
     asked.add_argument(
         "--max-time-ratio",
         type=values.limit,
         metavar="R",
-        help="at most R times the time of stable, in the geometric mean over K = 5 to 4096",
+        help="at most R times the time of our method `stable`: geometric mean over K = 5 to 4096",
     )
 
 
@@ -59,11 +60,16 @@ def _add_others(judged: argparse.ArgumentParser) -> None:
         type=values.limit,
         default=CASE_SECONDS,
         metavar="N",
-        help="begin no further case of a subject after so long; those left out are named "
+        help="begin no further case of a subject after N seconds; those left out are named "
         f"(default: {CASE_SECONDS:g})",
     )
     judged.add_argument("--format", choices=("table", "json"), default="table")
-    judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
+    judged.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE.json",
+        help="keep the verdict (compressed, if the name ends in .xz)",
+    )
     judged.add_argument(
         "--reference-cache",
         type=Path,
@@ -107,12 +113,13 @@ def _say(verdicts: Sequence[Verdict], broken: Sequence[str], how: str) -> None:
     from bench.judge import verdict_file
     from bench.show import verdict_tables
 
-    conclusions = [verdict_tables.conclusion(one) for one in verdicts]
     if how == "json":
+        conclusions = [verdict_tables.conclusion(one) for one in verdicts]
         said = {"conclusions": conclusions, "violations": list(broken)}
         print(to_json(said | verdict_file.content(verdicts)), end="")
         return
-    print("\n".join([*conclusions, *(f"does not hold: {line}" for line in broken), ""]))
+    found = [verdict_tables.in_lines(one) for one in verdicts]
+    print("\n".join([*found, *(f"does not hold: {line}" for line in broken), ""]))
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         print(verdict_tables.plain(verdicts))

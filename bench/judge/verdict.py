@@ -16,17 +16,18 @@ import numpy as np
 
 from bench.inputs.cases import SEED, Case, at_effort
 from bench.judge.verdicts import CASE_SECONDS, COLUMNS, Cell, Speed, Verdict, Witness
-from bench.measure import accuracy, invariance, timing
+from bench.measure import accuracy, confirmation, invariance, timing
 from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
 from bench.runs.track import Track
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
+from bench.truth.audited import confirm, exact_values
 from bench.truth.exact import Exact
-from bench.truth.reference import Cache, references
+from bench.truth.reference import Cache
 from numerics import FORMATS, FP32, OPERATIONS
 
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
-"""Cases of rows with NaN, +inf or nothing but -inf, where the policy of README decides."""
+"""Cases of rows with NaN, +inf or nothing but -inf, where docs/contracts.md decides."""
 CONFIDENT = "confident"
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.15
@@ -45,16 +46,22 @@ def measure(
     cases = sorted(at_effort("quick"), key=_by_urgency)
     keys = [(case, name) for case in cases for name in FORMATS if name in case.formats]
     jobs = [(case.batches(FORMATS[name]), name) for case, name in keys]
-    found = references(jobs, cache, workers=os.cpu_count() or 1)
+    workers = os.cpu_count() or 1
+    found = exact_values(jobs, cache, workers)
     truth = {
         (keys[index][0].name, keys[index][1]): exact
-        for index, exact in track(found, len(jobs), "mpmath references")
+        for index, exact in track(found, len(jobs), "exact values")
     }
-    verdicts = []
+    verdicts, records = [], []
     for subject in subjects:
-        records = _records(subject, keys, truth, case_seconds)
-        measured = dict(track(records, len(keys), f"{subject.name}: errors"))
+        tracked = track(
+            _records(subject, keys, truth, case_seconds), len(keys), f"{subject.name}: errors"
+        )
+        measured = dict(tracked)
+        records += [record for key in measured for record in measured[key]]
         verdicts.append(_verdict(subject, keys, measured, track))
+    asked = confirmation.asked(records, truth)
+    list(track(confirm(asked, cache, workers), len(asked), "audit of the largest"))
     return verdicts
 
 

@@ -1,11 +1,10 @@
-"""What docs/fast.md shows besides the race: what `fast` is made of, small calls, sampled errors."""
+"""What docs/fast.md shows besides the race: what `fast` is made of, and sampled errors."""
 
 from __future__ import annotations
 
 import itertools
 import statistics
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,9 @@ from bench.inputs.cases import SEED
 from bench.measure.race import IN_A_ROW, Table
 from bench.measure.timing import Call, interleaved
 from bench.subjects.peers.peer import Peer
-from numerics import FORMATS, METHODS, fast_softmax
-from numerics.fast import half, kernels, sums
+from numerics import FORMATS, METHODS
+from numerics.fast import half, kernels
 
-SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
 SAMPLED_CELLS = tuple(itertools.product(FORMATS, (5, 64, 600, 4096)))
 SAMPLED = 2**24
 """About so many results of each format, K and library are compared with `exact`."""
@@ -57,7 +55,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: sums.row_sums(x, x.dtype),
+        "sum of a row: `fast`": lambda: kernels.row_sums(x),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(
@@ -82,29 +80,6 @@ def _conversions_of(x: npt.NDArray[Any]) -> dict[str, Call]:
         "fp32 to fp16: NumPy's cast, subnormal results": lambda: tiny.astype(np.float16),
         "fp32 to fp16: `half.narrow`, subnormal results, with a copy": copied_and_narrowed,
     }
-
-
-def small_calls(found: dict[str, Peer], rounds: int) -> Table:
-    """Softmax of a few fp32 numbers: median microseconds of a call, by shape; for docs/fast.md."""
-    made: Table = {}
-    for shape in SMALL:
-        x = np.random.default_rng(SEED).normal(scale=3.0, size=shape).astype(np.float32)
-        calls: dict[str, Call] = {
-            "`fast`": partial(fast_softmax, x),
-            "two lines of NumPy": partial(_formula, x),
-        }
-        for name, peer in found.items():
-            calls[name] = partial(peer.operations["softmax"], peer.to_native(x))
-        for name, seconds in interleaved(calls, rounds, in_a_row=IN_A_ROW).items():
-            by_shape = made.setdefault(name, {})
-            by_shape[" × ".join(map(str, shape))] = statistics.median(seconds) * 1e6
-    return made
-
-
-def _formula(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
-    quotient: npt.NDArray[Any] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return quotient
 
 
 def sampled(cells: Iterable[tuple[str, int]], found: dict[str, Peer]) -> Table:

@@ -6,14 +6,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 """The checkout."""
+
+CORPUS = ROOT / "tests" / "numerics" / "exact_sha256.json"
+"""sha256 of what `exact` makes of its corpus."""
+
 VERSIONS = Path("runs") / "versions"
 """The committed runs by NumPy version, inside the committed results folder."""
 REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"
 """The committed race, in the same folder."""
+CLAIMS = "claims.json"
+"""Errors of the stages of `exact`, claimed and measured."""
+CALLS = "calls.json"
+"""The committed calls on a few numbers, in the same folder."""
 MISROUNDED = "misrounded.json"
 """The committed counts and times of `exact`, in the same folder."""
+PROCESSORS = "processors.json"
+"""What held on which processor, in the same folder."""
 VERDICTS = "verdicts.json.xz"
 """The committed verdicts on other libraries, in the same folder."""
 MINE = "verdict-mine.json.xz"

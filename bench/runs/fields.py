@@ -18,6 +18,11 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 400 and value.isprintable() and "$" not in value
 
 
+def is_word(value: object) -> bool:
+    """Text that means nothing to Markdown, in a table either."""
+    return is_text(value) and not set("|<>&`").intersection(str(value))
+
+
 def is_count(value: object, least: int = 0) -> bool:
     """A whole number that fp64 can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**53

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bench.show.markdown import TITLES, figure, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:
+    from bench.measure.calls import Called
     from bench.measure.race import Table
     from bench.measure.timing import Cell
 
@@ -74,9 +75,44 @@ def steps(made_of: Table) -> str:
     return _by_column(made_of, "fp32, ns per element", "K = {}")
 
 
-def calls(made: Table) -> str:
-    """Microseconds of a call, by shape."""
-    return _by_column(made, "softmax in fp32, µs per call", "{}")
+def calls(found: Sequence[Called]) -> str:
+    """Time of a call over that of the two lines, by shape; theirs in microseconds."""
+    lines = next(iter(found[0].ratio))
+    shapes = [" × ".join(map(str, shape)) for shape in _in_order(tuple(c.shape) for c in found)]
+    rows = []
+    for kind in _in_order((c.operation, c.format, c.shifted) for c in found):
+        cells = [c for c in found if (c.operation, c.format, c.shifted) == kind]
+        title = f"{TITLES[kind[0]]}, {kind[1]}{', shifted' if kind[2] else ''}"
+        times = [figure(cell.microseconds[lines]) for cell in cells]
+        rows.append([f"**{title}**", f"{lines}, µs", *times])
+        for name in list(cells[0].ratio)[1:]:
+            rows.append(["", f"{name}, ratio", *(figure(cell.ratio[name]) for cell in cells)])
+    return markdown(["", "", *shapes], rows, text=2)
+
+
+def parts(made_of: Table) -> str:
+    """What calls are made of: microseconds by shape."""
+    return _by_column(made_of, "fp32, µs", "{}")
+
+
+def before(cells: Sequence[Cell]) -> str:
+    """Large arrays: time of `fast` over what it was before, by format and operation."""
+    rows = []
+    for operation, format_name in _in_order((c.operation, c.format) for c in cells):
+        ratios = {
+            f"{cell.mebibytes} MiB, K = {cell.columns:,}": cell.ratio("fast", "before")
+            for cell in cells
+            if (cell.operation, cell.format) == (operation, format_name)
+        }
+        worst = max(ratios, key=lambda name: ratios[name])
+        mean = figure(statistics.geometric_mean(ratios.values()))
+        rows.append([TITLES[operation], format_name, mean, f"{figure(ratios[worst])} ({worst})"])
+    return markdown(["operation", "format", "geometric mean", "largest"], rows, text=2)
+
+
+def _in_order(things: Iterable[Any]) -> list[Any]:
+    """Each once, in the order in which they come."""
+    return list(dict.fromkeys(things))
 
 
 def sampled(found: Table) -> str:

@@ -36,14 +36,27 @@ DEPENDENCE = {
 
 def conclusion(verdict: Verdict) -> str:
     """The verdict in one sentence of plain English."""
-    name = f"{verdict.subject} {verdict.version}".strip()
+    return f"{_name(verdict)}: {'; '.join(findings(verdict))}."
+
+
+def in_lines(verdict: Verdict) -> str:
+    """The same, a line for each thing that was found."""
+    return "\n".join([f"{_name(verdict)}:", *(f"  {line}" for line in findings(verdict))])
+
+
+def findings(verdict: Verdict) -> list[str]:
+    """What was found, in a few words each."""
     offered = [cell for cell in verdict.cells if cell.offered]
     measured = [cell for cell in offered if cell.max_ulp is not None]
     if not measured:
         reason = next((message for cell in offered for message in cell.messages), "")
-        return f"{name}: no verdict, since no call gave a result: {reason or 'nothing is offered'}."
-    said = [*_errors(measured), _failures(offered), _special(offered), _bits(verdict)]
-    return f"{name}: {'; '.join([*said, *_times(verdict)])}."
+        return [f"no verdict, since no call gave a result: {reason or 'nothing is offered'}"]
+    said = [*_errors(measured), _failures(offered), _special(offered), _same_bits(verdict)]
+    return [*said, *_times(verdict), *_absent(verdict)]
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.subject} {verdict.version}".strip()
 
 
 def _errors(cells: Sequence[Cell]) -> Iterator[str]:
@@ -72,17 +85,20 @@ def _failures(cells: Sequence[Cell]) -> str:
     for cell in cells:
         for kind, count in cell.failures.items():
             total[kind] = total.get(kind, 0) + count
-    return f"failures: {counts(total)}" if total else "no failures"
+    return f"failures: {counts(total)}" if total else "no failures: no NaN, infinity or lost value"
 
 
 def _special(cells: Sequence[Cell]) -> str:
     missed = sum(cell.special_missed for cell in cells)
-    return f"special rows are {'not ' if missed else ''}as published in README's contracts"
+    answer = "differ from" if missed else "are as in"
+    return f"results for rows with NaN, +inf or only -inf {answer} docs/contracts.md"
 
 
-def _bits(verdict: Verdict) -> str:
+def _same_bits(verdict: Verdict) -> str:
     found = list(dict.fromkeys(DEPENDENCE[m.check] for m in changed(verdict)))
-    return f"bits depend on {', '.join(found)}" if found else "bits depend on the rows alone"
+    if found:
+        return f"the bits of a row depend on {', '.join(found)}"
+    return "a row gives the same bits in any memory order, batch and stride"
 
 
 def _times(verdict: Verdict) -> Iterator[str]:
@@ -91,7 +107,12 @@ def _times(verdict: Verdict) -> Iterator[str]:
         taken = [ratio for ratio in ratios if ratio is not None]
         if taken:
             ends = dict.fromkeys(figure(end) for end in (min(taken), max(taken)))
-            yield f"it takes {' to '.join(ends)} times as long as {to}"
+            yield f"takes {' to '.join(ends)} times as long as our method `{to}`"
+
+
+def _absent(verdict: Verdict) -> Iterator[str]:
+    if missing := [TITLES[operation] for operation in _not_offered(verdict)]:
+        yield f"not offered: {', '.join(missing)}"
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -100,13 +121,11 @@ def _times(verdict: Verdict) -> Iterator[str]:
 def parts(verdict: Verdict, terminal: bool) -> Iterator[Part]:
     """What there is to print about a subject, in order."""
     style = box.SIMPLE_HEAD if terminal else None
-    yield f"{verdict.subject} {verdict.version}".strip()
     yield _error_table(verdict, style)
     yield from _notes(verdict)
     if verdict.speed:
         yield _speed_table(verdict, style)
-    if verdict.invariance:
-        yield _bits_table(verdict, style)
+    yield from _bits(verdict, style)
     yield from _witnesses(verdict)
 
 
@@ -132,16 +151,20 @@ def _table(title: str, headers: Sequence[str], style: box.Box | None, text: int)
 
 def _error_table(verdict: Verdict, style: box.Box | None) -> Table:
     headers = ["operation", "format", "ordinary rows", "confident rows", "any row"]
-    headers += ["not nearest", "failures", "special rows missed"]
-    table = _table("Largest error in ulp", headers, style, text=2)
-    for operation in OPERATIONS:
-        cells = [cell for cell in verdict.cells if cell.operation == operation]
-        if not any(cell.offered for cell in cells):
-            table.add_row(TITLES[operation], "not offered")
-            continue
-        for cell in cells:
-            table.add_row(TITLES[operation], cell.format, *_error_figures(cell))
+    headers += ["not nearest", "failures", "special missed"]
+    title = f"{_name(verdict)}: largest error in ulp, over the cases of effort quick"
+    table = _table(title, headers, style, text=2)
+    missing = _not_offered(verdict)
+    for cell in verdict.cells:
+        if cell.operation not in missing:
+            table.add_row(TITLES[cell.operation], cell.format, *_error_figures(cell))
     return table
+
+
+def _not_offered(verdict: Verdict) -> list[str]:
+    """The operations that are offered in no format."""
+    offered = {cell.operation for cell in verdict.cells if cell.offered}
+    return [operation for operation in OPERATIONS if operation not in offered]
 
 
 def _error_figures(cell: Cell) -> list[str]:
@@ -184,10 +207,25 @@ def _speed_table(verdict: Verdict, style: box.Box | None) -> Table:
     return table
 
 
-def _bits_table(verdict: Verdict, style: box.Box | None) -> Table:
+def _bits(verdict: Verdict, style: box.Box | None) -> Iterator[Part]:
+    """The checks that change bits, by format, and a line for those that change none."""
+    checks = list(dict.fromkeys(m.check for m in verdict.invariance))
+    moved = [c for c in checks if any(_moves(m) for m in verdict.invariance if m.check == c)]
+    if moved:
+        yield _bits_table(verdict, moved, style)
+    if same := [check for check in checks if check not in moved]:
+        yield f"No bit changes: {', '.join(same)}"
+
+
+def _moves(measured: Invariance) -> bool:
+    return bool(measured.differing or measured.message)
+
+
+def _bits_table(verdict: Verdict, checks: Sequence[str], style: box.Box | None) -> Table:
     formats = list(dict.fromkeys(m.format for m in verdict.invariance))
-    table = _table("Outputs whose bits change", ("check", *formats), style, text=1)
-    for check in dict.fromkeys(m.check for m in verdict.invariance):
+    title = "Outputs whose bits change when the same rows are passed another way"
+    table = _table(title, ("check", *formats), style, text=1)
+    for check in checks:
         found = {m.format: _share(m) for m in verdict.invariance if m.check == check}
         table.add_row(check, *(found.get(name, "-") for name in formats))
     return table
@@ -225,7 +263,7 @@ def _shown(witness: Witness, title: str, cell: Cell) -> Iterator[str]:
 def summary(verdicts: Sequence[Verdict]) -> str:
     """One row for each subject and operation, the three formats side by side."""
     headers = ["", "operation", "ordinary rows", "confident rows", "any row", "failures"]
-    headers += ["special rows missed", *(f"time / {to}" for to in OWN)]
+    headers += ["special missed", *(f"time / {to}" for to in OWN)]
     rows = [
         [verdict.subject, TITLES[operation], *_summary_figures(verdict, operation)]
         for verdict in verdicts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,14 @@ import numpy.typing as npt
 from numerics.formats import FloatArray, Format
 
 Parts: TypeAlias = tuple[int, float, int]
+
+
+class DisagreementError(RuntimeError):
+    """mpmath says something else than the certified oracle; `row` is the file that has the row."""
+
+    def __init__(self, message: str, row: Path) -> None:  # noqa: D107
+        super().__init__(f"{message}; kept in {row}")
+        self.row = row
 
 
 @dataclass(frozen=True)

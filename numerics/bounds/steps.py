@@ -10,6 +10,7 @@ from numerics.facts import (
     Array,
     RowFacts,
     compounded,
+    on_a_logarithm,
     on_sums,
     summation_depth,
 )
@@ -50,9 +51,9 @@ def quotient(rows: RowFacts, term: Array, total: Array) -> Array:
 
 
 def log_of(rows: RowFacts, total: Array, log: float) -> Array:
-    """Error of the computed logarithm of a sum: the sum's relative error, and that of log."""
+    """Error of the computed logarithm of a sum: what its roundings add to it, and log's own."""
     u = rows.format.unit_roundoff
-    argument = total / (1 - u)
+    argument = on_a_logarithm(total, rows.format)
     return np.asarray(argument + log * (rows.log_sum + u * argument), dtype=np.float64)
 
 

@@ -7,7 +7,14 @@ import math
 import numpy as np
 
 from numerics.bounds.steps import final_rounding, quotient, relative, sum_depth
-from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums, summation_depth
+from numerics.facts import (
+    ELEMENTARY,
+    Array,
+    RowFacts,
+    on_a_logarithm,
+    on_sums,
+    summation_depth,
+)
 from numerics.formats import FP16, FP32
 from numerics.two_pass import LN2, REACH
 
@@ -56,7 +63,7 @@ def naive_log_sum_exp(rows: RowFacts) -> Array:
     """log sum_j exp(x_j): relative 1 + (n + 1)/|y| when exp and log err by u."""
     u = rows.format.unit_roundoff
     _, total = _underflowing_exp(rows)
-    argument = total / (1 - u)
+    argument = on_a_logarithm(total, rows.format)
     with np.errstate(over="ignore"):
         logarithm = ELEMENTARY[rows.format.name].log * (np.abs(rows.log_sum_exp) + u * argument)
     return _unless_overflow(rows, argument + logarithm + rows.format.smallest_normal)[:, 0]
@@ -120,7 +127,7 @@ def _two_pass_log(rows: RowFacts) -> Array:
     within = np.abs(rows.shift) <= REACH[rows.format.name]
     wide = FP32 if rows.format == FP16 else rows.format
     n_low = 1.45 * abs(LN2[wide.name][1]) * (np.where(within, np.abs(rows.shift), 0) + 1)
-    argument = _two_pass_sum(rows) / (1 - rows.format.unit_roundoff)
+    argument = on_a_logarithm(_two_pass_sum(rows), rows.format)
     log = rows.log_sum + 0.4
     inner = elementary.log * log + unit * (log + 3 * n_low)
     return np.asarray(argument + inner, dtype=np.float64)

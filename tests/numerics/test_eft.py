@@ -42,6 +42,21 @@ def test_sums(drawn: tuple[Format, Any, Any]) -> None:
     assert fraction(*fast_two_sum(large, small)) == fraction(a, b)
 
 
+@pytest.mark.parametrize("largest", [65504.0, -65504.0, 65472.0, 1.0])
+def test_sums_beside_the_largest_number_are_exact_or_no_number(largest: float) -> None:
+    # With every number of fp16; b - which is s - a - overflows only where b is the largest of all.
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    a = every[np.isfinite(every)]
+    b = np.full_like(a, largest)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first, second in ((a, b), (b, a)):
+            s, e = two_sum(first, second)
+            told = np.isfinite(s) & ~np.isnan(e)
+            exact = first.astype(np.float64) + second.astype(np.float64)
+            assert (s.astype(np.float64) + e.astype(np.float64) == exact)[told].all()
+            assert np.isnan(e)[np.isfinite(s)].any() == (second is b and abs(largest) == 65504)
+
+
 @given(pairs())
 def test_split_and_products(drawn: tuple[Format, Any, Any]) -> None:
     format, a, b = drawn

@@ -1,23 +1,35 @@
-"""The rounding test of `exact` against integers: no decided case may be wrong.
+"""The rounding test of `exact`: no decided case may be wrong.
 
-Values are N + f places of a format with f in eighths, so that midpoints, powers of two from both
-sides, subnormal numbers, the smallest normal and the largest number are all met, with a `lower` and
-an error of every size from 2^-100 of a place to what is refused. docs/exact.md proves the lemma.
+First against integers. Values are N + f places of a format with f in eighths, so that midpoints,
+powers of two from both sides, subnormal numbers, the smallest normal and the largest number are all
+met, with a `lower` and an error of every size from 2^-100 of a place to what is refused. Then
+against mpmath; and the roundings of fp16 and of `decimals`. docs/exact.md proves the lemma.
 """
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
 
-from numerics import FORMATS, Format
-from numerics.exact import rounding
-from numerics.exact.rounding import lowest_unit, nearest
+from numerics import FORMATS, FP16, Format
+from numerics.exact import decimals, halves, rounding, values
+from numerics.exact.rounding import lowest_unit, nearest, nearest_fp64
 from numerics.formats import FloatArray
+from tests.strategies import formats
+from tests.truth import bits
+from tests.truth import nearest as true_nearest
 
 CASES = 120_000
 SCALE = 1600
 """Numbers are compared as integers, in units of 2^-SCALE."""
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # `exact` runs in an errstate
 
 
 def _numerators(format: Format, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -84,8 +96,7 @@ def test_no_decided_case_is_wrong(format: Format) -> None:
     lower = _sizes(rng) * rng.choice([-1, 0, 1], CASES)
     error = _sizes(rng) * rng.choice([0, 1, 1, 1], CASES)
     given = [np.ldexp(part, scale) for part in (sign * high, sign * low, error, sign * lower)]
-    with np.errstate(all="ignore"):  # as `exact` calls it
-        rounded, undecided = nearest(*given[:3], format, lower=given[3], exponent=unit - scale)
+    rounded, undecided = nearest(*given[:3], format, lower=given[3], exponent=unit - scale)
     assert (np.signbit(rounded) == (sign < 0))[~undecided].all()
     wrong, timid = [], []
     infinity = (2 * format.max_exponent + 1) << (format.precision - 1)
@@ -104,3 +115,93 @@ def test_no_decided_case_is_wrong(format: Format) -> None:
     assert wrong == []
     assert timid == []
     assert np.count_nonzero(~undecided) >= 100_000
+
+
+# --- Against mpmath, and decimals ----------------------------------------------------------------
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    format=formats,
+    significand=st.integers(1, 2**54),
+    half=st.sampled_from([0, 1, 2]),
+    exponent=st.integers(-1130, 60),
+    tail=st.integers(-(2**20), 2**20),
+    tail_exponent=st.integers(-200, -56),
+    negative=st.booleans(),
+)
+def test_rounding_is_right_or_refused(
+    format: Format,
+    significand: int,
+    half: int,
+    exponent: int,
+    tail: int,
+    tail_exponent: int,
+    negative: bool,
+) -> None:
+    # Numbers of about the format's precision and half a place more: midpoints and their vicinity.
+    cut = significand >> max(significand.bit_length() - format.precision - half, 0)
+    high = math.ldexp(float(cut), -cut.bit_length())
+    lower = math.ldexp(float(tail), tail_exponent - 20)
+    sign = -1 if negative else 1
+    with mp.workprec(2000):
+        exact = sign * (mpf(high) + mpf(lower)) * mpf(2) ** exponent
+        for error in (0.0, abs(lower) / 2, abs(lower) * 2, 2.0**-30):
+            got, undecided = nearest(
+                np.array([sign * high]),
+                np.zeros(1),
+                np.array([error]),
+                format,
+                lower=np.array([sign * lower]),
+                exponent=exponent,
+            )
+            candidates = {
+                true_nearest(exact + side * error * mpf(2) ** exponent, format)
+                for side in (-1, 0, 1)
+            }
+            if not undecided[0]:
+                wanted = np.array([candidates.pop()]).astype(format.dtype)
+                assert not candidates
+                assert got[0] == wanted[0]
+            elif error == 0:
+                assert tail == 0 or half  # nothing but an exact tie is refused without an error
+
+
+def test_an_exact_sum_of_fp64_is_decided_by_the_addition() -> None:
+    high, low, error = np.array([1.0]), np.array([2.0**-53]), 2.0**-80
+    assert nearest_fp64(high, low.copy(), error)[1] == [True]
+    assert nearest_fp64(high, low * (1 + 2.0**-20), error)[0] == [1 + 2.0**-52]
+
+
+def test_halves_of_every_fp32_that_matters() -> None:
+    # Every fp16 number, every midpoint, and their neighbours in fp32 at the distance that is kept.
+    numbers = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float64)
+    middles = (numbers[:-1] + numbers[1:]) / 2
+    around = np.concatenate([middles * (1 - values.HALVES), middles * (1 + values.HALVES), numbers])
+    small = around[around <= 1].astype(np.float32)
+    assert bits(halves.small_halves(small)) == bits(small.astype(np.float16))
+    large = around[around >= FP16.smallest_normal].astype(np.float32)
+    large = np.concatenate([large, np.array([65519, 65521, 1e9, np.inf], np.float32)])
+    with np.errstate(over="ignore"):
+        assert bits(halves.negative_halves(large)) == bits((-large).astype(np.float16))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), format=formats)
+def test_bits_and_numbers_of_decimals(data: st.DataObject, format: Format) -> None:
+    code = data.draw(st.integers(0, 2 ** (8 * format.dtype.itemsize) - 1))
+    number = np.array([code], f"u{format.dtype.itemsize}").view(format.dtype)[0]
+    exact = decimals.number_of(code, format)
+    assume(exact is not None and number != 0)
+    assert exact == Fraction(float(number))
+    assert decimals.rounded(exact, exact, format) == code
+    middle = (exact + Fraction(float(np.nextafter(number, format.dtype.type(0))))) / 2
+    step = abs(exact - middle) / 10**30
+    away = decimals.rounded(*sorted((middle, middle + (step if exact > 0 else -step))), format)
+    assert away == code
+    assert decimals.rounded(middle - step, middle + step, format) is None
+
+
+def test_every_format_has_its_integers() -> None:
+    for format in FORMATS.values():
+        assert decimals.bits_of(math.inf, format) == bits(np.array([np.inf], format.dtype))[0]

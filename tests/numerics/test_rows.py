@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+import pydoc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from numerics import FORMATS, METHODS, Method, stable_cross_entropy, stable_softmax
+from numerics import FORMATS, METHODS, OPERATIONS, Method, stable_cross_entropy, stable_softmax
 
 METHOD_PARAMETERS = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 CELLS = pytest.mark.parametrize(
@@ -186,3 +189,81 @@ def test_labels_broadcast_and_are_checked(method: Method) -> None:
         entropy(x, True)
     with pytest.raises(ValueError, match=r"\(7,\).*\(3, 4\)"):
         entropy(x, np.zeros(7, int))
+
+
+@METHOD_PARAMETERS
+def test_a_number_without_axes_gives_a_scalar(method: Method) -> None:
+    """As NumPy's ufuncs; SciPy's own tests of softmax ask for it."""
+    dtype = widest(method)
+    for x in (np.asarray(3.0, dtype), dtype.type(3.0)):
+        for axis in (None, ()):
+            for operation, expected in (("softmax", 1), ("log_softmax", 0), ("log_sum_exp", 3)):
+                got = getattr(method, operation)(x, axis=axis)
+                assert type(got) is dtype.type
+                assert abs(got - expected) <= 4 * np.finfo(dtype).eps
+    assert type(method.cross_entropy(np.zeros(2, dtype), 0)) is dtype.type
+
+
+@METHOD_PARAMETERS
+def test_no_axis_makes_every_number_a_row(method: Method) -> None:
+    x = cube(method.formats[-1])
+    ones = method.softmax(x, axis=())
+    assert same_bits(ones, np.ones_like(x)) or method.name == "fast"
+    assert (abs(ones - 1) <= np.finfo(x.dtype).eps).all()  # x times its rounded reciprocal
+    for call in (method.log_softmax, method.log_sum_exp):
+        assert call(x, axis=()).shape == x.shape
+    assert method.log_sum_exp(x, axis=(), keepdims=True).shape == x.shape
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("axis", [np.int8(1), np.uint64(1), np.array(1), [1], (np.int64(-2),)])
+def test_integers_of_numpy_are_axes(method: Method, axis: Any) -> None:
+    x = cube(method.formats[-1])
+    assert same_bits(method.log_sum_exp(x, axis=axis), method.log_sum_exp(x, axis=1))
+    assert same_bits(method.softmax(x, axis=axis), method.softmax(x, axis=1))
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("axis", [1.0, "1", np.array([0, 1]), np.array([]), (0, 1.5), {1}])
+def test_an_axis_that_is_none_is_named(method: Method, axis: Any) -> None:
+    x = cube(method.formats[-1])
+    for operation in (*ELEMENTWISE, "log_sum_exp"):
+        with pytest.raises(
+            TypeError, match=r"axis must be an int, a tuple of ints or None"
+        ) as told:
+            getattr(method, operation)(x, axis=axis)
+        assert repr(axis) in str(told.value)
+    with pytest.raises(TypeError, match=r"axis"):
+        method.cross_entropy(x, 0, axis=axis)
+
+
+@METHOD_PARAMETERS
+def test_integers_beyond_2_to_the_53_are_rounded(method: Method) -> None:
+    if "fp64" not in method.formats or method.name == "naive":
+        return
+    x = np.array([2**53 + 1, 2**53 - 1, 0])
+    assert same_bits(method.softmax(x), method.softmax(x.astype(np.float64)))
+    near = np.array([2**53, 2**53 + 1])
+    assert same_bits(method.softmax(near), method.softmax(near[[0, 0]]))
+    assert method.softmax(np.array([2**64 - 1, 0], np.uint64)).tolist() == [1, 0]
+    with pytest.raises(TypeError, match="object"):
+        method.softmax([2**70, 0])
+
+
+@METHOD_PARAMETERS
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_help_says_how_to_call(method: Method, operation: str) -> None:
+    """The signature is the public one, the source the formula's; the docstring says the rest."""
+    f = getattr(method, operation)
+    parameters = inspect.signature(f).parameters
+    assert parameters["x"].kind is inspect.Parameter.POSITIONAL_ONLY
+    assert parameters["axis"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert ("keepdims" in parameters) == (operation == "log_sum_exp")
+    assert ("y" in parameters) == (operation == "cross_entropy")
+    assert f.__name__ == f"{method.name}_{operation}"
+    assert f"bounds.{f.__name__}" in pydoc.render_doc(f).replace("\b", "")
+    assert ">>>" in f.__doc__
+    assert pickle.loads(pickle.dumps(f)) is f
+    if method.name != "fast":
+        assert "docs/contracts.md" in f.__doc__
+        assert f"def {f.__name__}(x: Rows" in inspect.getsource(f)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import numerics
 from bench.__main__ import main
-from bench.measure import race, race_details, timing
+from bench.measure import calls, race, race_details, timing
 from bench.measure.timing import Cell
 from bench.runs.files import RunFileError
 from bench.show import race_tables
@@ -70,11 +73,54 @@ def test_the_command_writes_what_it_prints(
     assert race_tables.logarithms(raced.cells) in printed
     assert "scipy / fast" in printed
     assert "K = 600" in race_tables.steps(raced.steps)
-    assert set(raced.calls) == {"`fast`", "two lines of NumPy", "scipy"}
-    assert "32 × 10" in race_tables.calls(raced.calls)
     assert raced.sampled["`fast`, fp16"]["64"] == 1  # the other neighbour, now and then
     assert 2 < raced.sampled["`fast`, fp32"]["64"] < raced.sampled["scipy, fp32"]["64"]
     assert "`stable`, fp64" in race_tables.sampled(raced.sampled)
+
+
+def test_calls_are_timed_beside_an_older_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calls, "SHAPES", ((5,), (4, 600)))
+    monkeypatch.setattr(race, "COLUMNS", (600,))
+    path = tmp_path / "calls.json"
+    given = ["race", "--calls", "--before", str(Path(numerics.__file__).parents[1])]
+    assert main([*given, "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
+    found, cells, made_of, made = calls.load(path)
+    assert "1 × 5" in race_tables.parts(made_of)
+    assert len(found) == len(calls.cells()) == 20
+    assert len(cells) == 9
+    assert "scipy" in made
+    names = {calls.LINES, "`fast`", "`stable`", "scipy", "`fast`, before", "`stable`, before"}
+    assert set(found[0].ratio) == names
+    assert all(one.ratio[calls.LINES] == 1 for one in found)
+    printed = capsys.readouterr().out
+    assert race_tables.calls(found) in printed
+    assert race_tables.before(cells) in printed
+    assert "softmax, fp32, shifted" in printed
+    path.write_text("{}")
+    with pytest.raises(RunFileError, match=r"calls\.json: not a file that .*--calls"):
+        calls.load(path)
+
+
+def test_an_older_version_is_imported_beside_this_one(tmp_path: Path) -> None:
+    mine = numerics.stable.stable_softmax
+    older = calls.methods_of(Path(numerics.__file__).parents[1])
+    assert older["stable"].softmax is not mine
+    assert numerics.METHODS["stable"].softmax is mine is sys.modules["numerics"].stable_softmax
+    (tmp_path / "numerics").mkdir()
+    with pytest.raises((ImportError, AttributeError)):
+        calls.methods_of(tmp_path)
+    assert sys.modules["numerics"] is numerics
+
+
+@pytest.mark.parametrize("operation", numerics.OPERATIONS)
+@pytest.mark.parametrize("shape", [(5,), (4, 600)])
+def test_two_lines_compute_what_they_are_timed_for(operation: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(1).normal(size=shape)
+    more = (np.zeros(shape[:-1], np.intp),) if operation == "cross_entropy" else ()
+    expected = getattr(numerics.METHODS["exact"], operation)(x, *more)
+    assert np.allclose(calls.two_lines(operation)(x, *more), expected)
 
 
 def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +168,6 @@ def test_where_it_cannot_be_kept_nothing_is_measured(
 
 
 def test_peers_compute_what_they_are_named_after() -> None:
-    import numpy as np
-
     scipy = libraries.load("scipy").subject()
     x = np.array([[1.0, 2.0, 3.0]])
     assert np.allclose(scipy.functions["softmax"](x).sum(), 1)

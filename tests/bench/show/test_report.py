@@ -20,7 +20,17 @@ from matplotlib.text import Text
 from bench.__main__ import main
 from bench.runs import committed, run_file
 from bench.runs.files import to_json
-from bench.show import drawing, plots, report, tables, version_plots, version_tables, versions
+from bench.show import (
+    documents,
+    drawing,
+    kept,
+    plots,
+    report,
+    tables,
+    version_plots,
+    version_tables,
+    versions,
+)
 from bench.show.processes import in_order
 from bench.show.style import STYLE
 from numerics import FORMATS, OPERATIONS
@@ -208,7 +218,8 @@ def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
     pair = version_tables.ends_of_upgrade(by_version)
     assert pair
     assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == version_tables.upgrade(*pair)
-    for path, document in report.filled(ROOT, run, by_version).items():
+    found = kept.load(ROOT, run, by_version)
+    for path, document in documents.filled(ROOT, found).items():
         assert path.read_text(encoding="utf-8") == document, path
 
 
@@ -257,13 +268,12 @@ def test_committed_run_keeps_what_the_methods_promise() -> None:
     assert max(worst["log1p"], worst["fast"]) <= 100 < 10**6 < worst["stable"]
 
 
-def test_committed_run_has_fast_at_least_as_good_as_stable_or_its_promise() -> None:
-    from numerics.bounds import PROMISED_ULP
-
+def test_committed_run_has_fast_at_least_as_good_as_stable_or_within_a_few_ulp() -> None:
     table = run_file.load(RESULTS / committed.REFERENCE).accuracy
     softmax = table[table["operation"] == "softmax"]
     cells = softmax.pivot_table(index=["format", "case"], columns="subject", values="max_ulp")
-    allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(PROMISED_ULP))
+    few = {"fp16": 0.6, "fp32": 8, "fp64": 8}  # where it does not shift, and `stable` is better
+    allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(few))
     assert len(cells) > 100
     assert (cells["fast"] <= allowed).all()
 

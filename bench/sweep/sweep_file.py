@@ -1,0 +1,142 @@
+"""The file of a sweep: what was asked, what it was made with, what it came to. No time is in it.
+
+A sweep is made of parts: a range of chunks of one family in one format, for some subjects and
+operations. Parts of the same kind that touch are one part; whoever merges files or chunks is told
+by name of a gap, of an overlap, and of what was made by other code or versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.inputs import families
+from bench.runs.files import write_whole
+from bench.sweep import identity
+from bench.sweep.summary import Summary, merged
+from numerics.formats import FORMATS
+
+SCHEMA = 1
+
+
+class SweepError(ValueError):
+    """Chunks or files that do not belong together; the message is one line that names them."""
+
+
+def part_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A part that is one chunk, as `chunk.run` gives it."""
+    task = found["task"]
+    return {
+        "family": task["family"],
+        "format": task["format"],
+        "chunks": [task["number"], task["number"] + 1],
+        "chunk_rows": task["chunk_rows"],
+        "exhaustive": False,
+        "rows": found["rows"],
+        "audited_rows": found["audited"],
+        "near_midpoints": found["near_midpoints"],
+        "cells": found["cells"],
+    }
+
+
+def combined(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Parts by name, of the same kind merged; SweepError for a gap or an overlap."""
+    kinds: dict[tuple[Any, ...], list[tuple[str, Mapping[str, Any]]]] = {}
+    for name, part in parts:
+        kinds.setdefault(_kind(part), []).append((name, part))
+    return [_joined(kinds[kind]) for kind in sorted(kinds)]
+
+
+def _kind(part: Mapping[str, Any]) -> tuple[Any, ...]:
+    cells = sorted((cell["operation"], cell["subject"]) for cell in part["cells"])
+    return part["family"], part["format"], part["chunk_rows"], tuple(cells)
+
+
+def _joined(parts: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    ordered = sorted(parts, key=lambda named: named[1]["chunks"])
+    for (name, part), (next_name, following) in pairwise(ordered):
+        end, start = part["chunks"][1], following["chunks"][0]
+        if start != end:
+            what = "a gap" if start > end else "an overlap"
+            between = f"{min(start, end)}:{max(start, end)}"
+            raise SweepError(
+                f"{name} and {next_name}: {what}, chunks {between} of {part['family']}"
+            )
+    every = [part for _, part in ordered]
+    chunks = [every[0]["chunks"][0], every[-1]["chunks"][1]]
+    near = {
+        operation: [sum(part["near_midpoints"][operation][i] for part in every) for i in (0, 1)]
+        for operation in sorted(every[0]["near_midpoints"])
+    }
+    return {
+        **every[0],
+        "chunks": chunks,
+        "exhaustive": _is_all(every[0], chunks),
+        "rows": sum(part["rows"] for part in every),
+        "audited_rows": sum(part["audited_rows"] for part in every),
+        "near_midpoints": near,
+        "cells": _cells(every),
+    }
+
+
+def _is_all(part: Mapping[str, Any], chunks: Sequence[int]) -> bool:
+    format = FORMATS[part["format"]]
+    return list(chunks) == [
+        0,
+        families.named(part["family"], format).chunks(format, part["chunk_rows"]),
+    ]
+
+
+def _cells(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    summaries: dict[tuple[str, str], list[Summary]] = {}
+    for part in parts:
+        for cell in part["cells"]:
+            summary = Summary.from_json(cell["summary"])
+            summaries.setdefault((cell["operation"], cell["subject"]), []).append(summary)
+    return [
+        {"operation": operation, "subject": subject, "summary": merged(found).as_json()}
+        for (operation, subject), found in sorted(summaries.items())
+    ]
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def content(made: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a sweep file holds."""
+    return {"schema": SCHEMA, "made": dict(made), "parts": list(parts)}
+
+
+def write(path: Path, what: Mapping[str, Any]) -> None:
+    """Write a file whole; the same content has the same bytes."""
+    write_whole(path, json.dumps(what, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A sweep file; SweepError for anything else."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] != SCHEMA:
+            raise ValueError("another schema")
+        for part in found["parts"]:
+            _joined([(path.name, part)])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SweepError(
+            f"{path}: not a file that `python -m bench sweep` wrote ({error})"
+        ) from None
+    return found
+
+
+def merged_files(paths: Sequence[Path]) -> dict[str, Any]:
+    """Several files as one; SweepError where they do not belong together."""
+    files = [(path, load(path)) for path in paths]
+    first, made = files[0][0], files[0][1]["made"]
+    for path, found in files[1:]:
+        if differs := identity.difference(made, found["made"]):
+            raise SweepError(f"{path}: made with {differs}, as {first} was")
+    return content(
+        made, combined((str(path), part) for path, found in files for part in found["parts"])
+    )
