@@ -143,6 +143,7 @@ def _has(run: Mapping[str, Any], kind: str) -> bool:
 def _run(run: Run, places: Mapping[str, Kept], axes: Mapping[str, Kept]) -> dict[str, Any]:
     return {
         "label": run.label,
+        "effort": run.effort,
         "provenance": printable(provenance(run), 400),
         "errors": _errors(run.accuracy, places, axes),
         "speed": _speed(run.throughput, places),
