@@ -30,6 +30,8 @@ from bench.runs.track import Track
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS, Subject
+from bench.truth import audit, audited
+from bench.truth.exact import Exact
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
 from numerics import FORMATS, METHODS, OPERATIONS, Format
 
@@ -87,7 +89,7 @@ def _fresh(job: Job, format: Format, rng: np.random.Generator) -> Batch:
 def judge(job: Job) -> Found:
     """Count what is not the nearest number; a zero of the wrong sign is not, in `exact`."""
     format, batches = FORMATS[job.format], rows_of(job)
-    exact = compute(batches, format)
+    exact = _truth(job, batches, format)
     outputs: Counter[str] = Counter()
     misrounded: Counter[str] = Counter()
     witnesses: list[str] = []
@@ -106,6 +108,22 @@ def judge(job: Job) -> Found:
             if subject.name == "exact" and wrong.any():
                 witnesses += _witnesses(key, batches, got, wrong)
     return Found(dict(outputs), dict(misrounded), witnesses)
+
+
+def _truth(job: Job, batches: list[Batch], format: Format) -> dict[str, Exact]:
+    """Of directed rows by mpmath: they are hard for the stages that the oracle has from `exact`.
+
+    Of fresh rows by the oracle; mpmath audits a sample of them, and what is beside a midpoint.
+    """
+    if job.kind == "directed":
+        return compute(batches, format)
+    (batch,), found = batches, audited.of((batches, job.format))
+    rows = set(audit.sample(len(batch.x), batch.x.shape[1], [job.seed, job.number]).tolist())
+    for exact in found.values():
+        width = exact.significand.size // len(batch.x)
+        rows.update((audit.delicate(exact, format) // width).tolist())
+    audit.audit(batch.x, batch.labels, found, format, np.array(sorted(rows), np.intp))
+    return found
 
 
 def _subjects() -> list[Subject]:

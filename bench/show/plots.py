@@ -89,7 +89,8 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
 
 
 def _cells(table: pd.DataFrame) -> Cells:
-    return dict(iter(table.groupby(["subject", "operation", "format"], sort=False)))
+    cells = table.groupby(["subject", "operation", "format"], sort=False)
+    return {(str(a), str(b), str(c)): part for (a, b, c), part in cells}
 
 
 def _lines(

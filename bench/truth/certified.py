@@ -90,7 +90,9 @@ def _fill(
         out.put(where, found, None if wanted is None else wanted[where])
     if operation == "softmax":
         _take_sides(x, out, format)
-    elif format == FP64:
+    elif operation == "log_sum_exp":
+        _doubt_signs(x, out)
+    if format == FP64 and operation != "softmax":
         _doubt_overflow(operation, x, labels, out)
     unsure = out.knowledge != SURE
     at = np.flatnonzero(unsure.reshape(len(x), -1).any(axis=1))
@@ -98,6 +100,13 @@ def _fill(
         some = out[at]
         _fill(stages[1:], operation, x[at], labels[at], some, format, unsure[at])
         out.put(at, some)
+
+
+def _doubt_signs(x: FloatArray, out: Places) -> None:
+    """Where m and l cancel to nearly nothing, the sign of that may be in doubt."""
+    nothing = (out.significand == 0) & (np.abs(out.fraction) <= NARROW)
+    if nothing.any():
+        out.knowledge[nothing & (x.max(axis=1) != 0)] = UNSURE
 
 
 def _doubt_overflow(operation: str, x: FloatArray, labels: Labels, out: Places) -> None:
@@ -177,7 +186,7 @@ def _narrowed(row: decimals.Row, operation: str, logit: Fraction) -> Parts:
 def _parts(interval: Interval, format: Format) -> Parts | None:
     """The three numbers, if an interval has one answer and is narrow."""
     (low, of_low), (high, of_high) = (_place(end, format) for end in interval)
-    if low != high or abs(of_high - of_low) > NARROW:
+    if low != high or abs(of_high - of_low) > NARROW or (of_low < 0 < of_high and not low[0]):
         return None
     return float(low[0]), float((of_low + of_high) / 2), low[1]
 

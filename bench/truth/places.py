@@ -189,7 +189,7 @@ def _beside_powers(result: Places, scaled: _Scaled, format: Format) -> None:
 
 def _signed(result: Places, high: FloatArray, format: Format) -> None:
     """The sign of the outputs, and infinities as they are."""
-    negative = high < 0
+    negative = np.signbit(high)  # of zeros, too
     if negative.any():
         for part in (result.significand, result.fraction):
             np.negative(part, out=part, where=negative)

@@ -91,7 +91,7 @@ class Known:
         exponent = np.where(self.where, size, 0 if found.exponent is None else found.exponent)
         return Enclosure(
             np.where(self.where, self.value, found.high),
-            np.where(self.where, 0.0, found.low),
+            np.where(self.where, math.copysign(0.0, self.value), found.low),
             np.where(self.where, 1.0, found.error),
             None if found.lower is None else np.where(self.where, 0.0, found.lower),
             exponent,
@@ -229,7 +229,7 @@ class Surprises:
         value = self._surprises()
         error = value * (6 * U)
         error += self.block.spread(self.error)
-        return Enclosure(np.negative(value, out=value), 0.0, error)
+        return Enclosure(np.subtract(0.0, value, out=value), 0.0, error)
 
     def _surprises(self) -> FloatArray:
         spread = self.block.spread
