@@ -162,7 +162,7 @@ def _errors(
     columns["claim_ratio"] = _figures(table["claim_ratio"].where(table["claim_claimed"] > 0))
     columns["elements"] = [0 if math.isnan(r["elements"]) else int(r["elements"]) for r in records]
     columns["survival"] = _where_any([r["survival"] for r in records])
-    columns["widths"] = _where_any(list(map(_by_eight, records)))
+    columns["widths"] = _where_any([_by_eight(r["max_ulp_by_width"]) for r in records])
     columns["case"] = [axes["cases"].place((r["case"], r["family"])) for r in records]
     for record in records:
         for name, value in _cell(record, axes).items():
@@ -176,13 +176,9 @@ def _where_any(lists: Sequence[Any]) -> list[Any] | None:
     return shown if any(shown) else None
 
 
-def _by_eight(record: Mapping[Any, Any]) -> list[tuple[int, Any]]:
-    """The largest error of eight neighbouring lengths at a time, None where a row failed.
-
-    Of the cases that are there for their lengths; those of others are rows of other kinds.
-    """
-    widths = record["max_ulp_by_width"] if record["case"].startswith("widths") else []
-    parts = [widths[i : i + 8] for i in range(0, len(widths), 8)]
+def _by_eight(widths: Sequence[tuple[int, float | None]]) -> list[tuple[int, Any]]:
+    """The largest error of eight neighbouring lengths at a time, None where a row failed."""
+    parts = [widths[i : i + 8] for i in range(0, len(widths or []), 8)]
     found = [(part[0][0], [error for _, error in part if error is not None]) for part in parts]
     return [
         (first, _short(max(errors)) if len(errors) == len(part) else None)
@@ -259,7 +255,7 @@ def _short(value: float) -> float | int:
     """Four digits, or more where a browser would make other three of them than Python of all.
 
     >>> _short(1234567.0), _short(499.4887), _short(2.125)
-    (1234600, 499.49, 2.12)
+    (1235000, 499.49, 2.12)
     """
     shown = float(f"{value:.3g}")
     several = (float(f"{value:.{digits}g}") for digits in (4, 5, 6, 8))
