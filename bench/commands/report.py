@@ -17,10 +17,9 @@ def add(commands: Any) -> None:
     drawn = commands.add_parser(
         "report",
         help="write tables and plots of run files",
-        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (PNG, and "
-        "SVG where it is committed or asked for) from run files, with the committed run beside "
-        "them. Without FILE: draw the committed runs anew, and write the tables of README.md and "
-        "docs/.",
+        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot "
+        "from run files, with the committed run beside them. Without FILE: draw the committed runs "
+        "anew, and write the tables of README.md and docs/.",
     )
     drawn.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"

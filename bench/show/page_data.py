@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Hashable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Context
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,6 @@ PLOTS = {
     ),
 }
 """Plots that the page draws of what is chosen: title, labels of the axes, and how to read each."""
-_THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
 _REASONS = {case.name: case.reason for case in CASES}
 _FIGURES = ("max_ulp", "mean_ulp")
 _TIMES = ("ns_per_element", "iqr_ns_per_element")
@@ -145,7 +143,6 @@ def _has(run: Mapping[str, Any], kind: str) -> bool:
 def _run(run: Run, places: Mapping[str, Kept], axes: Mapping[str, Kept]) -> dict[str, Any]:
     return {
         "label": run.label,
-        "effort": run.effort,
         "provenance": printable(provenance(run), 400),
         "errors": _errors(run.accuracy, places, axes),
         "speed": _speed(run.throughput, places),
@@ -246,24 +243,11 @@ def _speed(table: pd.DataFrame, places: Mapping[str, Kept]) -> dict[str, Any]:
 
 
 def _figures(column: pd.Series[Any]) -> list[float | int | None] | None:
-    """None for what was not measured; None for a column that holds nothing."""
+    """Four digits each, None for what was not measured; None for a column that holds nothing."""
     shown = [None if math.isnan(value) else _short(value) for value in column.astype(float)]
     return shown if any(value is not None for value in shown) else None
 
 
 def _short(value: float) -> float | int:
-    """Four digits, or more where a browser would make other three of them than Python of all.
-
-    >>> _short(1234567.0), _short(499.4887), _short(2.125)
-    (1235000, 499.49, 2.12)
-    """
-    shown = float(f"{value:.3g}")
-    several = (float(f"{value:.{digits}g}") for digits in (4, 5, 6, 8))
-    rounded = next((one for one in several if _as_in_a_browser(one) == shown), shown)
-    rounded = min(rounded, sys.float_info.max)  # the largest rounds up
+    rounded = min(float(f"{value:.4g}"), sys.float_info.max)  # the largest rounds up
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
-
-
-def _as_in_a_browser(value: float) -> float:
-    """Three digits, ties up."""
-    return float(_THREE_DIGITS.create_decimal_from_float(value))

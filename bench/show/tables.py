@@ -25,13 +25,6 @@ def provenance(run: Run) -> str:
     )
 
 
-def efforts(runs: Sequence[Run]) -> str:
-    """The effort of all runs, or that of each where they differ."""
-    if len({run.effort for run in runs}) == 1:
-        return f"effort {runs[0].effort}"
-    return f"effort {', '.join(f'{run.effort} ({run.label})' for run in runs)}"
-
-
 def headline(run: Run) -> str:
     """One row for each subject and format: largest ulp errors, failures, bound, time."""
     return markdown(*headline_rows(run), text=2)
@@ -182,7 +175,7 @@ def accuracy_by_case(run: Run) -> str:
             for case in table["case"].unique()
         ]
         headers = ["case"] + [f"{subject}, {name}" for name, subject in columns]
-        parts.append(f"### {TITLES[operation]}, effort {run.effort}\n\n{markdown(headers, rows)}")
+        parts.append(f"### {TITLES[operation]}\n\n{markdown(headers, rows)}")
     return "\n\n".join(parts)
 
 
@@ -240,20 +233,16 @@ def page(runs: Sequence[Run]) -> str:
     newest_first = runs[::-1]
     parts.append("\n".join(f"- {provenance(run)}" for run in newest_first))
     if len(runs) > 1:
-        parts.append(f"## Runs side by side, {efforts(runs)}: largest ulp error of ordinary cases")
+        parts.append("## Runs side by side: largest ulp error of ordinary cases")
         parts.append(runs_compared(newest_first if len(runs) == 2 else runs))
     for run in newest_first:
         parts += [
-            f"## {run.label}, effort {run.effort}",
+            f"## {run.label}",
             "Largest ulp errors: sampled, so lower bounds of the true maxima. Times: medians, on "
             "one machine; compare ratios of one run only.",
             headline(run),
             accuracy_by_case(run),
-            f"### Same bits? Effort {run.effort}\n\n{invariances(run)}"
-            if len(run.invariance)
-            else "",
-            f"### ns per element, effort {run.effort}\n\n{throughput_by_shape(run)}"
-            if len(run.throughput)
-            else "",
+            f"### Same bits?\n\n{invariances(run)}" if len(run.invariance) else "",
+            f"### ns per element\n\n{throughput_by_shape(run)}" if len(run.throughput) else "",
         ]
     return "\n\n".join(part for part in parts if part) + "\n"

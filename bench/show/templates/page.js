@@ -364,9 +364,8 @@ function showControls() {
 }
 
 function show() {
-  const of = `${data.runs[state.run].label}, effort ${data.runs[state.run].effort}`;
-  const one = `${title(state.operation)}, ${data.formats[state.format]}, ${of}`;
-  const all = `every operation and format, ${of}`;
+  const one = `${title(state.operation)}, ${data.formats[state.format]}, ${data.runs[state.run].label}`;
+  const all = `every operation and format, ${data.runs[state.run].label}`;
   for (const place of findAll(".chosen")) {
     place.textContent = state.every && place.classList.contains("tables") ? all : one;
   }
