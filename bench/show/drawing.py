@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 MANY = 10_000
 """Records, over all figures, from which other processes are worth their beginning."""
-COLUMNS = (
-    *("subject", "operation", "format", "case", "family", "outcome", "elements", "max_ulp"),
-    *("nan_failures", "infinity_failures", "lost_to_zero", "missed_special"),
-    *("survival", "max_ulp_by_width", "claim_claimed", "claim_ulp", "claim_bound_ulp"),
-)
+COLUMNS = ("subject", "operation", "format", "case", "family", "outcome", "elements", "max_ulp")
+COLUMNS += ("nan_failures", "infinity_failures", "lost_to_zero", "missed_special")
+COLUMNS += ("survival", "max_ulp_by_width", "claim_claimed", "claim_ulp", "claim_bound_ulp")
 """What is drawn of the errors of a run, and is worth handing to another process."""
 
 

@@ -176,10 +176,10 @@ def _where_any(lists: Sequence[Any]) -> list[Any] | None:
 def _by_eight(widths: Sequence[tuple[int, float | None]]) -> list[tuple[int, Any]]:
     """The largest error of eight neighbouring lengths at a time, None where a row failed."""
     parts = [widths[i : i + 8] for i in range(0, len(widths or []), 8)]
-    found = [(part[0][0], [error for _, error in part if error is not None]) for part in parts]
     return [
-        (first, _short(max(errors)) if len(errors) == len(part) else None)
-        for (first, errors), part in zip(found, parts, strict=True)
+        (part[0][0], None if None in errors else _short(max(errors)))
+        for part in parts
+        for errors in [[error for _, error in part]]
     ]
 
 
@@ -201,7 +201,7 @@ def _coloured(record: Mapping[Any, Any]) -> tuple[str, str, str]:
 
 
 @cache
-def _hex(colour: tuple[float, float, float]) -> str:
+def _hex(colour: tuple[float, ...]) -> str:
     from matplotlib.colors import to_hex
 
     return to_hex(colour)

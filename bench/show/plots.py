@@ -89,8 +89,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
 
 
 def _cells(table: pd.DataFrame) -> Cells:
-    cells = table.groupby(["subject", "operation", "format"], sort=False)
-    return {(str(a), str(b), str(c)): part for (a, b, c), part in cells}
+    return dict(iter(table.groupby(["subject", "operation", "format"], sort=False)))
 
 
 def _lines(

@@ -45,8 +45,7 @@ CEILING = 1e17
 """Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
-LOWEST, HIGHEST = 0.25, 1e8
-HEAT = LogNorm(LOWEST, HIGHEST)
+HEAT = LogNorm(0.25, 1e8)
 """From the largest ulp error to ERRORS."""
 RUN_MARKERS = "osD^vP*X"
 RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
@@ -109,14 +108,13 @@ def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
 
 def _level(max_ulp: float) -> float:
     """What HEAT says of one number, without the arrays that make it slow for one."""
-    clipped = min(max(max_ulp, LOWEST), HIGHEST)
-    return math.log(clipped / LOWEST) / math.log(HIGHEST / LOWEST)
+    low, high = float(HEAT.vmin), float(HEAT.vmax)
+    return math.log(min(max(max_ulp, low), high) / low) / math.log(high / low)
 
 
 @cache
-def _shade(place: int) -> tuple[float, float, float]:
-    red, green, blue, _ = ERRORS(place)
-    return red, green, blue
+def _shade(place: int) -> tuple[float, ...]:
+    return tuple(ERRORS(place)[:3])
 
 
 def short(name: str) -> str:
