@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
-from bench.commands.label import add_label
-from bench.commands.progress import progress, timed
+from bench.commands.progress import progress
 from bench.runs.committed import ROOT
 
 
@@ -30,16 +29,13 @@ def add(commands: Any) -> None:
     made.add_argument(
         "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
     )
-    add_label(made)
 
 
 def run(options: argparse.Namespace) -> None:
     """Write it, and say what is in it."""
     from bench.show import page
 
-    with timed("the page"):
-        said = page.write(options.files, options.output, ROOT / "results", progress, options.label)
-        print("wrote", said)
+    print("wrote", page.write(options.files, options.output, ROOT / "results", progress))
 
 
 COMMAND = Command(

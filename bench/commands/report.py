@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
-from bench.commands.label import add_label
-from bench.commands.progress import progress, timed
+from bench.commands.progress import progress
 from bench.runs.committed import ROOT
 
 
@@ -17,7 +16,7 @@ def add(commands: Any) -> None:
     drawn = commands.add_parser(
         "report",
         help="write tables and plots of run files",
-        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot "
+        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (SVG and PNG) "
         "from run files, with the committed run beside them. Without FILE: draw the committed runs "
         "anew, and write the tables of README.md and docs/.",
     )
@@ -35,13 +34,6 @@ def add(commands: Any) -> None:
     drawn.add_argument(
         "--alone", action="store_true", help="do not draw the committed reference run beside them"
     )
-    drawn.add_argument("--svg", action="store_true", help="write each plot as SVG, too")
-    drawn.add_argument(
-        "--maps",
-        action="store_true",
-        help="draw maps of the errors of every case, too; `page` shows them without",
-    )
-    add_label(drawn)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -49,10 +41,8 @@ def run(options: argparse.Namespace) -> None:
     from bench.show import report
 
     committed = ROOT / "results"
-    wanted = report.Wanted(options.alone, options.svg, options.maps, options.label)
-    with timed("the report"):
-        lines = report.write(options.files, options.output, committed, wanted, progress)
-        print("\n".join(lines))
+    lines = report.write(options.files, options.output, committed, options.alone, progress)
+    print("\n".join(lines))
 
 
 COMMAND = Command("report", add, run, "report", ("matplotlib", "pandas", "rich", "tabulate"))

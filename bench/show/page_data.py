@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bench.inputs.cases import CASES
 from bench.measure import witness
-from bench.runs.records import SURVIVAL_THRESHOLDS
 from bench.show import witness_script
-from bench.show.markdown import HEADLINE_COLUMNS, TITLES
+from bench.show.markdown import TITLES
 from bench.show.tables import provenance
 from bench.subjects.subject import printable
 from numerics import FORMATS, OPERATIONS
@@ -32,40 +30,6 @@ KINDS = {
     "lost_to_zero": "lost to 0",
 }
 """Failures, as in a record and in words."""
-PLOTS = {
-    "error-against-time": (
-        "Error against time",
-        f"ns per element, K = {HEADLINE_COLUMNS} (median)",
-        "largest ulp error",
-        "Down and to the left is better. Filled: ordinary rows; hollow: any case; ×: NaN or ∞ "
-        "where the truth is a number; dotted: correctly rounded.",
-    ),
-    "survival": (
-        "How many outputs err",
-        "ulp error t",
-        "share of outputs with\nan error above t",
-        "The share of outputs, on ordinary rows, that err by more than t.",
-    ),
-    "error-against-k": (
-        "Error against K",
-        "K: each point covers eight lengths of a row",
-        "largest ulp error",
-        "A gap is where a row failed.",
-    ),
-    "time-against-k": (
-        "Time against K",
-        "K",
-        "ns per element",
-        "Median of all rounds, batches of 2 MiB.",
-    ),
-    "errors-against-bounds": (
-        "Errors against bounds",
-        "bound, in ulp, at the output that comes closest to it",
-        "measured error there, in ulp\n(beyond the axes: on the edge)",
-        "The theorems hold below the diagonal; one point for each case.",
-    ),
-}
-"""Plots that the page draws of what is chosen: title, labels of the axes, and how to read each."""
 _REASONS = {case.name: case.reason for case in CASES}
 _FIGURES = ("max_ulp", "mean_ulp")
 _TIMES = ("ns_per_element", "iqr_ns_per_element")
@@ -92,7 +56,7 @@ class Kept:
 
 
 def data(runs: Sequence[Run]) -> dict[str, Any]:
-    """Everything that a page shows of runs, the one to open with first, fit for JSON."""
+    """Everything that the tables of a page show, fit for JSON."""
     from bench.show.style import PALETTE, subjects
 
     axes = {name: Kept() for name in ("cases", "texts", "shades", "failures")}
@@ -113,31 +77,8 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "shades": axes["shades"].values(),
         "failures": axes["failures"].values(),
         "scale": _scale(),
-        "thresholds": SURVIVAL_THRESHOLDS,
-        "headline": {
-            "operations": len(OPERATIONS),
-            "columns": HEADLINE_COLUMNS,
-            "any": OPERATIONS.index("log_softmax"),
-        },
-        "plots": {
-            kind: dict(zip(("title", "x", "y", "how"), texts, strict=True))
-            for kind, texts in PLOTS.items()
-            if any(_has(run, kind) for run in shown)
-        },
         "runs": shown,
     }
-
-
-def _has(run: Mapping[str, Any], kind: str) -> bool:
-    """Whether there is anything to draw of a run."""
-    errors = run["errors"]
-    return {
-        "error-against-time": bool(run["speed"]["rows"]),
-        "time-against-k": bool(run["speed"]["rows"]),
-        "survival": errors["survival"] is not None,
-        "error-against-k": errors["widths"] is not None,
-        "errors-against-bounds": errors["claim_ratio"] is not None,
-    }[kind]
 
 
 def _run(run: Run, places: Mapping[str, Kept], axes: Mapping[str, Kept]) -> dict[str, Any]:
@@ -157,30 +98,11 @@ def _errors(
     # No output with a bound, or all of them exact: there is no bound that errors came closest to.
     columns["claim_bound_ulp"] = _figures(table["claim_bound_ulp"].replace(0, math.nan))
     columns["claim_ratio"] = _figures(table["claim_ratio"].where(table["claim_claimed"] > 0))
-    columns["elements"] = [0 if math.isnan(r["elements"]) else int(r["elements"]) for r in records]
-    columns["survival"] = _where_any([r["survival"] for r in records])
-    columns["widths"] = _where_any([_by_eight(r["max_ulp_by_width"]) for r in records])
     columns["case"] = [axes["cases"].place((r["case"], r["family"])) for r in records]
     for record in records:
         for name, value in _cell(record, axes).items():
             columns.setdefault(name, []).append(value)
     return columns
-
-
-def _where_any(lists: Sequence[Any]) -> list[Any] | None:
-    """Empty lists as None; None for a column of nothing else."""
-    shown = [one or None for one in lists]
-    return shown if any(shown) else None
-
-
-def _by_eight(widths: Sequence[tuple[int, float | None]]) -> list[tuple[int, Any]]:
-    """The largest error of eight neighbouring lengths at a time, None where a row failed."""
-    parts = [widths[i : i + 8] for i in range(0, len(widths or []), 8)]
-    return [
-        (part[0][0], None if None in errors else _short(max(errors)))
-        for part in parts
-        for errors in [[error for _, error in part]]
-    ]
 
 
 def _named(records: Sequence[Mapping[Any, Any]], places: Mapping[str, Kept]) -> dict[str, Any]:
@@ -194,17 +116,12 @@ def _scale() -> list[tuple[str, str, str]]:
 
 
 def _coloured(record: Mapping[Any, Any]) -> tuple[str, str, str]:
+    from matplotlib.colors import to_hex
+
     from bench.show.style import heat_cell
 
     colour, text, ink = heat_cell(record)
-    return text, _hex(colour), ink
-
-
-@cache
-def _hex(colour: tuple[float, ...]) -> str:
-    from matplotlib.colors import to_hex
-
-    return to_hex(colour)
+    return text, to_hex(colour), to_hex(ink)
 
 
 def _cell(record: Mapping[Any, Any], axes: Mapping[str, Kept]) -> dict[str, Any]:

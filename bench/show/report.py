@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.runs import gather, run_file
 from bench.runs.committed import REFERENCE, VERSIONS
@@ -19,70 +17,39 @@ from bench.runs.run_file import Run
 from bench.runs.track import Track
 from numerics import FORMATS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a report is to show, beyond tables and PNG: see `python -m bench report --help`."""
-
-    alone: bool = False
-    svg: bool = False
-    maps: bool = False
-    labels: Sequence[str] = ()
-
 
 def write(
-    files: Sequence[Path], output: Path, committed: Path, wanted: Wanted, track: Track
+    files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-    from bench.show import documents, drawing, kept, versions
+    from bench.show import documents, kept, plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()
-    shown = _runs(files, committed, wanted.labels, wanted.alone or into_committed)
-    jobs = drawing.jobs(shown, _figures(shown, wanted.maps), wanted.svg or into_committed)
-    made = _tables(shown)
-    for pictures in track(drawing.drawn(jobs), len(jobs)):
-        made |= pictures
+    shown = _runs(files, committed, alone or into_committed)
+    count = sum(len(plots.kinds(name)) for name in plots.figures(shown))
+    made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
+    made["accuracy.csv.gz"] = gzip.compress(csv_table(shown, "accuracy"), mtime=0)
+    made["throughput.csv"] = csv_table(shown, "throughput")
+    made["tables.md"] = tables.page(shown).encode()
     texts: dict[Path, bytes] = {}
     if into_committed:
         by_version = versions.load([committed / VERSIONS])
-        for some in track(*versions.made(by_version)):
-            made |= some
+        made |= track(*versions.made(by_version))
         found = kept.load(committed.parent, shown[-1], by_version)
         for path, text in documents.filled(committed.parent, found).items():
             texts[path] = text.encode()
     write_all({output / name: content for name, content in made.items()} | texts)
-    places = [f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.png"]
-    return [*_findings(shown[-1]), "", *places]
+    return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
 
 
-def _figures(shown: Sequence[Run], maps: bool) -> Mapping[str, Callable[[], Figure]]:
-    from bench.show import heat_maps, plots
-
-    return plots.figures(shown) | (heat_maps.figures(shown) if maps else {})
-
-
-def _tables(shown: Sequence[Run]) -> dict[str, bytes]:
-    from bench.show import tables
-
-    return {
-        "accuracy.csv.gz": gzip.compress(csv_table(shown, "accuracy"), mtime=0),
-        "throughput.csv": csv_table(shown, "throughput"),
-        "tables.md": tables.page(shown).encode(),
-    }
-
-
-def _runs(files: Sequence[Path], committed: Path, labels: Sequence[str], alone: bool) -> list[Run]:
-    """The runs to draw, the one that was asked for last."""
+def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
+    """The runs to draw."""
     reference = committed / REFERENCE
     if not files:
         return [run_file.load(reference)]
-    shown = gather.load_all(files, labels)
+    shown = gather.load_all(files)
     if not alone and len(shown) == 1 and reference.exists():
-        beside = run_file.load(reference)
-        shown = [replace(beside, label=f"{beside.label} (reference)"), *shown]
+        shown = [run_file.load(reference, label="reference"), *shown]
     return gather.told_apart(shown)
 
 

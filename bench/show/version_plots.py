@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from bench.judge import by_version
 from bench.judge.diff import MIN_EFFECT
-from bench.show.drawing import drawable
+from bench.runs.run_file import shared
 from bench.show.markdown import figure
 from bench.show.style import CEILING, colour, legend, panels, short, subjects
 from numerics import FORMATS, OPERATIONS
@@ -30,12 +30,11 @@ SAME = "#C3DBEA"
 
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     """How to draw what several runs can fill, by name."""
-    runs = drawable(runs, "input_sha256", "output_sha256")
+    runs = shared(runs)
     draw: dict[str, Callable[[], Figure]] = {
         "versions-error": partial(error_by_version, runs),
+        "versions-bits": partial(bits_by_version, runs),
     }
-    if len(runs) > 2:  # of two, one number says it all
-        draw["versions-bits"] = partial(bits_by_version, runs)
     if all(len(run.throughput) for run in runs):
         draw["versions-time"] = partial(time_by_version, runs)
     return draw

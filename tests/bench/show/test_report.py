@@ -5,24 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
-import pickle
-import time
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from pathlib import Path
 
-import matplotlib as mpl
-import pandas as pd
 import pytest
-from matplotlib.text import Text
 
 from bench.__main__ import main
 from bench.runs import committed, run_file
 from bench.runs.files import to_json
 from bench.show import (
     documents,
-    drawing,
     kept,
     plots,
     report,
@@ -31,16 +23,15 @@ from bench.show import (
     version_tables,
     versions,
 )
-from bench.show.processes import in_order
-from bench.show.style import STYLE
 from numerics import FORMATS, OPERATIONS
 from tests.bench.content import run_content
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"
 FIGURES = {"errors-against-bounds", "survival", "error-against-k", "error-against-time"}
-FIGURES |= {"time-against-k"}
-MAPS = {f"errors-{op.replace('_', '-')}-{name}" for op in OPERATIONS for name in FORMATS}
+FIGURES |= {"time-against-k"} | {
+    f"errors-{operation.replace('_', '-')}-{name}" for operation in OPERATIONS for name in FORMATS
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,79 +49,30 @@ def reported(one_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_report_has_tables_and_pictures(one_run: Path, reported: Path) -> None:
-    tables = {"accuracy.csv.gz", "throughput.csv", "tables.md"}
-    pictures = {f"{name}.png" for name in FIGURES}
-    assert {path.name for path in reported.iterdir()} == tables | pictures
+    assert {path.name for path in reported.iterdir()} == {
+        "accuracy.csv.gz",
+        "throughput.csv",
+        "tables.md",
+    } | {f"{figure}.{kind}" for figure in FIGURES for kind in plots.kinds(figure)}
+    for path in reported.glob("*.svg"):
+        ET.parse(path)
     with gzip.open(reported / "accuracy.csv.gz", "rt", newline="") as file:
         errors = [float(row["max_ulp"]) for row in csv.DictReader(file)]
     exact = run_file.load(one_run).accuracy["max_ulp"]
     assert errors == [float(f"{error:.4g}") for error in exact]
 
 
-def test_what_is_asked_for_is_drawn_too(one_run: Path, tmp_path: Path) -> None:
-    arguments = ["report", str(one_run), "--alone", "--svg", "--maps", "-o", str(tmp_path)]
-    assert main(arguments) == 0
-    pictures = {path.name for path in tmp_path.iterdir() if path.suffix in {".svg", ".png"}}
-    assert pictures == {f"{name}.{kind}" for name in FIGURES | MAPS for kind in drawing.kinds(name)}
-    for path in tmp_path.glob("*.svg"):
-        ET.parse(path)
-
-
 def test_the_same_run_makes_the_same_pictures(one_run: Path, reported: Path) -> None:
-    """In this process, in others, and with any other figures before."""
     run = run_file.load(one_run)
-    figures = plots.figures([run])
-    jobs = drawing.jobs([run], {name: figures[name] for name in ("time-against-k", "survival")})
-    here, there = (list(drawing.drawn(jobs, processes)) for processes in (1, 2))
-    assert here == there
-    for files in here:
-        for name, content in files.items():
-            if name.endswith("png"):
-                assert (reported / name).read_bytes() == content, name
-
-
-def test_results_come_in_order_from_other_processes() -> None:
-    found = list(in_order(_slow_first, range(4), processes=2))
-    assert [number for number, _ in found] == [0, 1, 2, 3]
-    assert len({process for _, process in found} - {os.getpid()}) == 2
-    assert {process for _, process in in_order(_slow_first, range(2), processes=1)} == {os.getpid()}
-
-
-def _slow_first(number: int) -> tuple[int, int]:
-    time.sleep(0 if number else 1)
-    return number, os.getpid()
-
-
-def test_what_is_handed_to_another_process_is_small() -> None:
-    """Worst inputs and raw rounds, which no figure shows, are most of a run."""
-    run = run_file.load(RESULTS / committed.REFERENCE)
-    for draw in plots.figures([run]).values():
-        assert len(pickle.dumps(draw)) < len(pickle.dumps(run)) / 5
-
-
-@pytest.mark.parametrize("letters", [5, 28, 60])
-def test_nothing_is_cut_off(one_run: Path, letters: int) -> None:
-    """Every word of a figure of two runs lies inside it, however long names are."""
-    run = run_file.load(one_run)
-    subjects = [f"{place:02}{'m' * letters}" for place in range(14)]
-    accuracy = pd.concat([run.accuracy.assign(subject=name) for name in subjects])
-    runs = [replace(run, accuracy=accuracy, label="M" * letters + name) for name in "ab"]
-    for name, draw in plots.figures(runs).items():
-        with mpl.rc_context(STYLE):
-            figure = draw()
-            figure.canvas.draw()
-        inside = figure.bbox.padded(1)
-        for text in figure.findobj(Text):
-            if text.get_text() and text.get_visible():
-                box = text.get_window_extent()
-                assert inside.contains(box.x0, box.y0), (name, text)
-                assert inside.contains(box.x1, box.y1), (name, text)
+    kinds = {name: plots.figures([run])[name] for name in ("survival", "errors-softmax-fp32")}
+    for name, content in plots.all_figures([run], kinds):
+        assert (reported / name).read_bytes() == content, name
 
 
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what is around the figures."""
-    monkeypatch.setattr(drawing, "drawn", lambda jobs: iter([{"one.svg": b"<svg/>"}]))
+    monkeypatch.setattr(plots, "all_figures", lambda shown: iter([("one.svg", b"<svg/>")]))
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -226,14 +168,14 @@ def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
 def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
     run = run_file.load(RESULTS / committed.REFERENCE)
     for figure in FIGURES:
-        for kind in drawing.kinds(figure):
+        for kind in plots.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
-            assert drawing.source([run]).encode() in picture, f"{figure}.{kind} is stale"
+            assert plots.source([run]).encode() in picture, f"{figure}.{kind} is stale"
     by_version = versions.load([RESULTS / committed.VERSIONS])
     for figure in version_plots.figures(by_version):
-        for kind in drawing.kinds(figure):
+        for kind in plots.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
-            assert drawing.source(by_version).encode() in picture, f"{figure}.{kind}"
+            assert plots.source(run_file.shared(by_version)).encode() in picture, f"{figure}.{kind}"
 
 
 def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:
@@ -287,4 +229,4 @@ def test_committed_results_are_small() -> None:
     if listed.returncode:
         pytest.skip("not a git checkout")
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
-    assert sum(path.stat().st_size for path in files if path.exists()) < 4_000_000
+    assert sum(path.stat().st_size for path in files) < 5_000_000
