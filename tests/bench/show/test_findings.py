@@ -7,15 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bench.judge import verdict_file
-from bench.measure import race
 from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
 from bench.runs import run_file
-from bench.runs.committed import RACE, REFERENCE, ROOT, VERDICTS, VERSIONS
+from bench.runs.committed import REFERENCE, ROOT, VERSIONS
 from bench.show import findings, versions
 from bench.show.findings import FindingError
-from bench.show.kept import Committed
+from bench.show.kept import Committed, load
 from numerics import FORMATS
 
 RESULTS = ROOT / "results"
@@ -25,19 +23,13 @@ EXACT, SCIPY = "exact softmax fp32", "scipy softmax fp32"
 @pytest.fixture(scope="module")
 def kept() -> Committed:
     """What is committed, with counts and times of `exact` that are known here."""
-    libraries, environment = verdict_file.load(RESULTS / VERDICTS)
     found = Found({EXACT: 2_000, SCIPY: 2_000}, {EXACT: 0, SCIPY: 500}, [])
     seconds = {"exact": [3.0], "scipy": [2.0]}
-    return Committed(
-        run=run_file.load(RESULTS / REFERENCE),
-        by_version=versions.load([RESULTS / VERSIONS]),
-        raced=race.load(RESULTS / RACE),
+    by_version = versions.load([RESULTS / VERSIONS])
+    return replace(
+        load(ROOT, run_file.load(RESULTS / REFERENCE), by_version),
         counts={"fresh": found, "directed": found},
         exact_times=[Cell("softmax", name, 2, 1, 5, seconds) for name in FORMATS],
-        counted="",
-        mine=[],
-        libraries=libraries,
-        environment=environment,
     )
 
 
