@@ -120,7 +120,8 @@ def test_an_enclosure_is_sure_only_if_all_of_it_is_at_one_place(format: Format) 
             assert slack * scale <= Fraction(places.NARROW) * Fraction(2) ** int(found.exponent[i])
         elif expected and slack * scale < Fraction(2) ** (int(found.exponent[i]) - 24):
             # Refused for nothing only beside a power of two, or within a rounding of a midpoint.
-            ends = (middle - 2 * slack) * scale, (middle + 2 * slack) * scale
+            around = 2 * slack * scale + Fraction(2) ** (int(found.exponent[i]) - 50)
+            ends = middle * scale - around, middle * scale + around
             assert at_power[i] or _exact(ends, format) is None or slack == 0
     assert sure.sum() > count / 2
 
