@@ -91,5 +91,5 @@ def cross_entropy(x: Any, y: Any) -> Any:
     """`kernels.cross_entropy` along the last axis."""
     labels = rows.checked_labels(y, x.shape[:-1], x.shape[-1])
     top, _, log_sum = _log_sum(x)
-    gap = top[..., 0].astype(np.float64) - x.take(labels + _starts(x.shape))
+    gap = top[..., 0].astype(np.float64) - x.take(labels + _starts(x.shape)).astype(np.float64)
     return (log_sum[..., 0] + gap).astype(x.dtype)[()]

@@ -19,6 +19,8 @@ ARGUMENTS = {
     "verdict": ["stable"],
     "diff": ["one.json", "two.json"],
     "keep": ["run.json", "-o", "kept.json.xz"],
+    "processor": ["this"],
+    "sweep": ["stable", "--family", "x0", "-o", "sweep.json"],
 }
 """What a command cannot be called without."""
 NUMPY_ALONE = '''
