@@ -156,7 +156,7 @@ def _every_pair(format: Format, start: int, stop: int) -> FloatArray:
     i -= _triangles(i) > n  # where the square root was rounded up
     i += _triangles(i + 1) <= n
     both = np.stack([i, n - _triangles(i)], axis=1)
-    return _finite(both, format)
+    return _finite(both.astype(np.uint64), format)
 
 
 def _triangles(n: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -164,10 +164,10 @@ def _triangles(n: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return result
 
 
-def _finite(number: npt.NDArray[np.int64], format: Format) -> FloatArray:
+def _finite(number: npt.NDArray[np.uint64], format: Format) -> FloatArray:
     """Finite numbers by their place: 0 and what is above it, then -0 and what is below."""
-    count = _magnitudes(format)
-    sign = 1 << (8 * format.dtype.itemsize - 1)
+    count = np.uint64(_magnitudes(format))
+    sign = np.uint64(1 << (8 * format.dtype.itemsize - 1))
     codes = np.where(number < count, number, number - count + sign)
     result: FloatArray = codes.astype(_integer(format)).view(format.dtype)
     return result
@@ -201,7 +201,7 @@ def _normal(name: str, width: int, scale: float) -> Family:
 
 def _uniform_in_ulps(name: str, width: int) -> Family:
     def draw(rng: np.random.Generator, shape: tuple[int, int], format: Format) -> FloatArray:
-        return _finite(rng.integers(0, 2 * _magnitudes(format), shape), format)
+        return _finite(rng.integers(0, 2 * _magnitudes(format), shape, np.uint64), format)
 
     return _random(name, width, draw)
 

@@ -18,7 +18,14 @@ Sections: TypeAlias = dict[str, dict[str, str]]
 def filled(root: Path, kept: Committed) -> dict[Path, str]:
     """The documents that show committed results, with their tables between their markers."""
     shown: Sections = {}
-    for part in (_front(kept), _of_run(kept), _raced(kept), _counted(kept), _judged(kept)):
+    for part in (
+        _front(kept),
+        _of_run(kept),
+        _raced(kept),
+        _counted(kept),
+        _swept(kept),
+        _judged(kept),
+    ):
         for name, sections in part.items():
             shown.setdefault(name, {}).update(sections)
     documents = {}
@@ -92,6 +99,12 @@ def _counted(kept: Committed) -> Sections:
             **kept.claims,
         }
     }
+
+
+def _swept(kept: Committed) -> Sections:
+    from bench.show import sweep_tables
+
+    return {"docs/sweep.md": {"swept": sweep_tables.document(kept.sweeps)}}
 
 
 def _judged(kept: Committed) -> Sections:

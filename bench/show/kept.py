@@ -15,8 +15,9 @@ from bench.measure.misrounded import Found
 from bench.measure.processors import Processor
 from bench.measure.race import Raced, Table
 from bench.measure.timing import Cell
-from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, PROCESSORS, RACE, VERDICTS
+from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, PROCESSORS, RACE, SWEEPS, VERDICTS
 from bench.show import claims_tables
+from bench.sweep import sweep_file
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -43,6 +44,7 @@ class Committed:
     counted: str
     claims: dict[str, str]
     processors: list[Processor]
+    sweeps: list[dict[str, Any]]
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -68,6 +70,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         counted=counted,
         processors=processors.load(results / PROCESSORS),
         claims=claims_tables.load(results / CLAIMS),
+        sweeps=[sweep_file.load(path) for path in sorted((results / SWEEPS).glob("*.json"))],
         mine=mine,
         libraries=libraries,
         environment=environment,

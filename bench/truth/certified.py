@@ -6,7 +6,8 @@ open goes on to the next one; `decimals` ends with whatever is left. Nothing her
 exponential. It is not believed: `audit` holds it to mpmath.
 
 Where a softmax is so near a power of two that no stage sees on which side, algebra does: it is
-below 1 unless one logit alone is finite; of two, the larger has more than 1/2; equal ones have 1/n.
+below 1/t if t logits are the largest and another one is finite; of two that differ, the larger
+has more than 1/2; equal ones have 1/n.
 """
 
 from __future__ import annotations
@@ -127,15 +128,14 @@ def _take_sides(x: FloatArray, out: Places, format: Format) -> None:
     if not row.size:
         return
     rows, which = np.unique(row, return_inverse=True)
-    finite = x[rows] > -np.inf
-    count = np.count_nonzero(finite, axis=1)[which]
-    largest = x[rows].max(axis=1)[which]
-    equal = largest == np.where(finite, x[rows], np.inf).min(axis=1)[which]
-    # The power is 2^(exponent + precision - 1).
-    power = out.exponent[row, column] + format.precision - 1
-    half = (power == -1) & (count == 2)
-    below = ~equal & ((power == 0) | (half & (x[row, column] != largest)))
-    above = ~equal & half & (x[row, column] == largest)
+    finite = np.count_nonzero(x[rows] > -np.inf, axis=1)[which]
+    tied = np.count_nonzero(x[rows] == x[rows].max(axis=1, keepdims=True), axis=1)[which]
+    of_largest = x[row, column] == x[rows].max(axis=1)[which]
+    equal = tied == finite
+    inverse = np.ldexp(1.0, 1 - format.precision - out.exponent[row, column])
+    of_two = (inverse == 2) & (finite == 2)
+    below = ~equal & np.where(of_largest, inverse == tied, of_two)
+    above = ~equal & of_largest & of_two
     fraction = out.fraction[row, column]
     hidden = 2.0 ** (format.precision - 1)
     out.significand[row, column] = np.where(below, 2 * hidden, hidden)

@@ -22,24 +22,25 @@ def definitions(
     """
     largest = values[-1]
     exponentials = [mp.exp(x - largest) for x in values]
-    others = mp.fsum(n * e for n, e in zip(counts, exponentials, strict=True) if e != 1)
-    others += sum(n for n, e in zip(counts, exponentials, strict=True) if e == 1) - 1
-    log_sum = mp.log1p(others)
+    tied = sum(n for n, e in zip(counts, exponentials, strict=True) if e == 1)
+    rest = mp.fsum(n * e for n, e in zip(counts, exponentials, strict=True) if e != 1)
+    log_sum = mp.log1p(rest + (tied - 1))
     return {
-        "softmax": [_share(e, others) for e in exponentials],
+        "softmax": [_share(e, tied, rest) for e in exponentials],
         "log_softmax": [-_sum(largest - x, log_sum) for x in values],
         "log_sum_exp": [_sum(largest, log_sum)],
         "cross_entropy": [_sum(largest - label_value, log_sum)],
     }
 
 
-def _share(part: Any, others: Any) -> Any:
-    """part / (1 + others); where others > 0 are lost beside 1, the next number below it.
+def _share(part: Any, tied: int, rest: Any) -> Any:
+    """part / (tied + rest); where rest > 0 is lost in that, a number next below.
 
-    Below 1 ulps are half as large as above.
+    If that is a power of two, ulps are half as large below.
     """
-    share = part / (1 + others)
-    return 1 - mp.ldexp(1, -mp.prec) if share == 1 and others > 0 else share
+    share = part / (tied + rest)
+    lost = rest > 0 and tied + rest == tied
+    return share * (1 - mp.ldexp(1, -mp.prec)) if lost else share
 
 
 def _sum(a: Any, b: Any) -> Any:

@@ -115,12 +115,13 @@ def test_an_enclosure_is_sure_only_if_all_of_it_is_at_one_place(format: Format) 
         if sure[i]:
             assert expected == (sign[i] * found.significand[i], found.exponent[i])
             place = (middle * scale) / Fraction(2) ** int(found.exponent[i])
-            fraction = sign[i] * place - Fraction(found.significand[i])
-            assert abs(fraction - Fraction(found.fraction[i])) <= Fraction(2) ** -50
+            fraction = place - Fraction(sign[i] * found.significand[i])
+            assert abs(fraction - Fraction(sign[i] * found.fraction[i])) <= Fraction(2) ** -50
             assert slack * scale <= Fraction(places.NARROW) * Fraction(2) ** int(found.exponent[i])
-        elif expected is not None and slack < Fraction(2) ** -24:
+        elif expected and slack * scale < Fraction(2) ** (int(found.exponent[i]) - 24):
             # Refused for nothing only beside a power of two, or within a rounding of a midpoint.
-            ends = (middle - 2 * slack) * scale, (middle + 2 * slack) * scale
+            around = 2 * slack * scale + Fraction(2) ** (int(found.exponent[i]) - 50)
+            ends = middle * scale - around, middle * scale + around
             assert at_power[i] or _exact(ends, format) is None or slack == 0
     assert sure.sum() > count / 2
 
@@ -155,6 +156,13 @@ def test_the_sample_is_some_of_few_and_one_in_100_000_of_many() -> None:
 def test_infinities_of_finite_logits_are_numbers_beyond_the_largest(tmp_path: Path) -> None:
     big = FP64.largest
     agree(np.array([[big, -big, 0.0], [big, big, big], [-big, -big, big]]), FP64, tmp_path)
+
+
+def test_ties_with_something_far_away_are_below_a_power_of_two(tmp_path: Path) -> None:
+    far = [[0.0, 0.0, -1e9, -np.inf], [5.0, 5.0, 5.0, 5.0], [3.0, -700.0, 3.0, -1e300]]
+    x = np.array([*far, [1e-300, 0.0, -1e9, -np.inf], [0.0, 0.0, 0.0, -800.0]])
+    agree(x, FP64, tmp_path)
+    assert certified.evaluate("softmax", x[:1], np.zeros(1, np.intp), FP64).exponent[0] == -54
 
 
 def test_refuses_a_processor_that_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
