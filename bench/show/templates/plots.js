@@ -6,8 +6,10 @@ const PLOT = { width: 390, height: 238, left: 76, right: 374, top: 8, bottom: 19
 const CEILING = 1e17; // errors above are drawn here: 2^53 is what a result has to lose in fp64
 const LEAST = 1e-3; // errors below, and 0, are drawn here where errors meet their bounds
 
+const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
+
 function svg(name, attributes = {}, content = []) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  const element = document.createElementNS(SVG, name);
   element.append(...[content].flat());
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
@@ -30,7 +32,7 @@ function powers(first, last) {
   const step = Math.max(1, Math.ceil((last - first) / 6));
   const found = [];
   for (let power = Math.ceil(first); power <= last; power += 1) if (power % step === 0) found.push(10 ** power);
-  return found.length > 1 ? found : [...found, ...[2, 5].map((digit) => digit * 10 ** Math.floor(first))].filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
+  return found.length > 1 ? found : steps(10 ** first, 10 ** last); // less than two decades
 }
 
 function steps(first, last) {
