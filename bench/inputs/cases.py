@@ -294,5 +294,16 @@ CASES: tuple[Case, ...] = (
         builders.normal(5.0, 256, 600),
         effort="full",
     ),
+    *(
+        Case(
+            f"million {scale:g} K={length}",
+            "random",
+            "a million normal logits: what is rare shows, too",
+            builders.normal(scale, -(-1_000_000 // length), length),
+            effort="full",
+        )
+        for scale in (0.1, 1.0, 5.0, 20.0)
+        for length in (2, 5, 600)
+    ),
 )
 """Every case, the lab's first; names are unique."""
