@@ -35,8 +35,10 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
 
 def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:
     """Largest ulp error by case and subject, a panel for each run; red where outputs failed."""
+    every = (run.accuracy for run in runs)
     tables = [
-        run.accuracy.query("operation == @operation and format == @format_name") for run in runs
+        table[(table["operation"] == operation) & (table["format"] == format_name)]
+        for table in every
     ]
     names = [s for s in subjects(runs) if any((table["subject"] == s).any() for table in tables)]
     cases = list(dict.fromkeys(case for table in tables for case in table["case"]))

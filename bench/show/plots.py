@@ -128,7 +128,15 @@ def error_against_time(runs: Sequence[Run], grid: Grid, names: Sequence[str]) ->
         ax.margins(x=0.25, y=0.12)
         place: Any = {"xy": (0.99, 0.5), "xycoords": ax.get_yaxis_transform()}
         below: Any = {"xytext": (0, -6), "textcoords": "offset points"}  # clear of any marker
-        ax.annotate("correctly rounded", **place, **below, ha="right", va="top", size=7)
+        ax.annotate(
+            "correctly rounded",
+            **place,
+            **below,
+            ha="right",
+            va="top",
+            size=7,
+            annotation_clip=True,
+        )
 
 
 def _point(ax: Axes, time: float, errors: pd.DataFrame, style: dict[str, Any]) -> None:

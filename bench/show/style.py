@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from bench.show.markdown import TITLES, figure
 from numerics import FORMATS, METHODS
@@ -119,13 +121,13 @@ def _shade(place: int) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def short(name: str) -> str:
+def short(name: str, most: int = 28) -> str:
     """A name as there is room for in a figure.
 
     >>> short("a_package.with_a_long_name:softmax")
     'a_package.with_a_long_name:…'
     """
-    return name if len(name) <= 28 else f"{name[:27]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def legend(
@@ -140,9 +142,11 @@ def legend(
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=short(s)) for s in names]
     if len(runs) > 1:
         handles += [
-            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=short(run.label))
+            Line2D(
+                [], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=short(run.label, 64)
+            )
             if markers
-            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=short(run.label))
+            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=short(run.label, 64))
             for i, run in enumerate(runs)
         ]
     handles += [
@@ -151,6 +155,8 @@ def legend(
     ]
     columns = columns_within([str(one.get_label()) for one in handles], drawn.get_figwidth())
     drawn.legend(handles=handles, loc="outside upper right", ncols=columns)
+    lines = math.ceil(len(handles) / columns)  # panels stay as high as with two of them
+    drawn.set_figheight(drawn.get_figheight() + 0.2 * max(lines - 2, 0))
 
 
 def columns_within(labels: Sequence[str], inches: float) -> int:
@@ -159,14 +165,20 @@ def columns_within(labels: Sequence[str], inches: float) -> int:
     >>> columns_within(["naive", "stable"], 10), columns_within(["x" * 28] * 12, 10)
     (2, 3)
     """
-    size = STYLE["font.size"] / 72  # of a letter, which is 0.62 of that wide; the handle takes 5
+    widths = list(map(_width, labels))
     for count in range(len(labels), 1, -1):
         rows, longer = divmod(len(labels), count)
         starts = [i * rows + min(i, longer) for i in range(count + 1)]
-        widest = (max(map(len, labels[i:j])) for i, j in pairwise(starts))
-        if sum(size * (5 + 0.62 * letters) for letters in widest) < inches:
+        if sum(max(widths[i:j]) for i, j in pairwise(starts)) < inches:
             return count
     return 1
+
+
+def _width(label: str) -> float:
+    """Inches that a label takes in a legend, with its handle and the space around them."""
+    font = FontProperties(family=STYLE["font.family"], size=STYLE["font.size"])
+    letters, _, _ = text_to_path.get_text_width_height_descent(label, font, ismath=False)
+    return float(1.06 * letters + 5 * STYLE["font.size"]) / 72  # on a grid of pixels: 6 % more
 
 
 def panels(

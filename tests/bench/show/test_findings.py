@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from bench.judge import verdict_file
-from bench.measure import race
+from bench.measure import calls, race
 from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
 from bench.runs import run_file
-from bench.runs.committed import RACE, REFERENCE, ROOT, VERDICTS, VERSIONS
+from bench.runs.committed import CALLS, RACE, REFERENCE, ROOT, VERDICTS, VERSIONS
 from bench.show import findings, versions
 from bench.show.findings import FindingError
 from bench.show.kept import Committed
@@ -26,12 +26,19 @@ EXACT, SCIPY = "exact softmax fp32", "scipy softmax fp32"
 def kept() -> Committed:
     """What is committed, with counts and times of `exact` that are known here."""
     libraries, environment = verdict_file.load(RESULTS / VERDICTS)
+    on_few, since, made_of, called = calls.load(RESULTS / CALLS)
     found = Found({EXACT: 2_000, SCIPY: 2_000}, {EXACT: 0, SCIPY: 500}, [])
     seconds = {"exact": [3.0], "scipy": [2.0]}
     return Committed(
         run=run_file.load(RESULTS / REFERENCE),
         by_version=versions.load([RESULTS / VERSIONS]),
         raced=race.load(RESULTS / RACE),
+        calls=on_few,
+        since=since,
+        made_of=made_of,
+        called=called,
+        claims={},
+        processors=[],
         counts={"fresh": found, "directed": found},
         exact_times=[Cell("softmax", name, 2, 1, 5, seconds) for name in FORMATS],
         counted="",
