@@ -6,6 +6,7 @@ A run goes: collect -> compute the references that the selected tests need -> ru
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.commands.progress import took
 from bench.inputs.cases import EFFORTS, Case, at_effort
 from bench.measure import confirmation
 from bench.runs import run_file
@@ -46,6 +48,7 @@ class Measurements:
     records: list[Record] = field(default_factory=list)
     invariance: list[Invariance] = field(default_factory=list)
     saved: bool = False
+    began: float = field(default_factory=time.perf_counter)
 
 
 T = TypeVar("T")
@@ -284,6 +287,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("accuracy: largest ulp error of ordinary cases")
         for line in _worst_lines(records):
             terminalreporter.write_line(line)
+        seconds = time.perf_counter() - config.stash[MEASUREMENTS].began
+        terminalreporter.write_line(took("measuring", seconds))
 
 
 def _worst_lines(records: list[Record]) -> list[str]:

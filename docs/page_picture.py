@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT))
 
 from bench.runs import run_file  # noqa: E402 - found there
 from bench.runs.committed import REFERENCE  # noqa: E402
-from bench.show import page, plots  # noqa: E402
-from bench.show.style import with_palette  # noqa: E402
+from bench.show import drawing, page  # noqa: E402
+from bench.show.rendering import with_palette  # noqa: E402
 
 
 def photographed(path: Path) -> bytes:
@@ -39,5 +39,5 @@ if __name__ == "__main__":
         path = Path(folder) / "index.html"
         page.write([], path, committed, lambda plots, count: plots)
         picture = photographed(path)
-    source = f"runs {plots.source([run_file.load(committed / REFERENCE)])}"
+    source = f"runs {drawing.source([run_file.load(committed / REFERENCE)])}"
     (ROOT / "docs" / "page.png").write_bytes(with_palette(io.BytesIO(picture), source))

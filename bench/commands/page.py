@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
-from bench.commands.progress import progress
+from bench.commands.label import add_label
+from bench.commands.progress import progress, timed
 from bench.runs.committed import ROOT
 
 
@@ -29,13 +30,16 @@ def add(commands: Any) -> None:
     made.add_argument(
         "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
     )
+    add_label(made)
 
 
 def run(options: argparse.Namespace) -> None:
     """Write it, and say what is in it."""
     from bench.show import page
 
-    print("wrote", page.write(options.files, options.output, ROOT / "results", progress))
+    with timed("the page"):
+        said = page.write(options.files, options.output, ROOT / "results", progress, options.label)
+        print("wrote", said)
 
 
 COMMAND = Command(

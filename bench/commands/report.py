@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
-from bench.commands.progress import progress
+from bench.commands.label import add_label
+from bench.commands.progress import progress, timed
 from bench.runs.committed import ROOT
 
 
@@ -16,9 +17,10 @@ def add(commands: Any) -> None:
     drawn = commands.add_parser(
         "report",
         help="write tables and plots of run files",
-        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (SVG and PNG) "
-        "from run files, with the committed run beside them. Without FILE: draw the committed runs "
-        "anew, and write the tables of README.md and docs/.",
+        description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (PNG, and "
+        "SVG where it is committed or asked for) from run files, with the committed run beside "
+        "them. Without FILE: draw the committed runs anew, and write the tables of README.md and "
+        "docs/.",
     )
     drawn.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"
@@ -34,6 +36,13 @@ def add(commands: Any) -> None:
     drawn.add_argument(
         "--alone", action="store_true", help="do not draw the committed reference run beside them"
     )
+    drawn.add_argument("--svg", action="store_true", help="write each plot as SVG, too")
+    drawn.add_argument(
+        "--maps",
+        action="store_true",
+        help="draw maps of the errors of every case, too; `page` shows them without",
+    )
+    add_label(drawn)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -41,8 +50,10 @@ def run(options: argparse.Namespace) -> None:
     from bench.show import report
 
     committed = ROOT / "results"
-    lines = report.write(options.files, options.output, committed, options.alone, progress)
-    print("\n".join(lines))
+    wanted = report.Wanted(options.alone, options.svg, options.maps, options.label)
+    with timed("the report"):
+        lines = report.write(options.files, options.output, committed, wanted, progress)
+        print("\n".join(lines))
 
 
 COMMAND = Command("report", add, run, "report", ("matplotlib", "pandas", "rich", "tabulate"))

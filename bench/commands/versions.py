@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
+from bench.commands.label import add_label
 from bench.commands.progress import progress
 from bench.runs.committed import ROOT
 
@@ -27,13 +28,14 @@ def add(commands: Any) -> None:
         help="run files, or folders of them, oldest first (default: the committed ones)",
     )
     versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+    add_label(versions)
 
 
 def run(options: argparse.Namespace) -> None:
     """Draw, and print the table that says most."""
     from bench.show import versions
 
-    print(versions.write(options.files, options.output, ROOT / "results", progress))
+    print(versions.write(options.files, options.output, ROOT / "results", progress, options.label))
 
 
 COMMAND = Command("versions", add, run, "report", ("matplotlib", "pandas", "rich", "tabulate"))

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from bench.inputs.cases import SEED, Case, at_effort
-from bench.judge.verdicts import CASE_SECONDS, COLUMNS, Cell, Speed, Verdict, Witness
+from bench.judge.verdicts import CASE_SECONDS, COLUMNS, EFFORT, Cell, Speed, Verdict, Witness
 from bench.measure import accuracy, confirmation, invariance, timing
 from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
 from bench.runs.track import Track
@@ -43,7 +43,7 @@ def measure(
     subjects: Sequence[Subject], cache: Cache, track: Track, case_seconds: float = CASE_SECONDS
 ) -> list[Verdict]:
     """A verdict on each subject; exact values come from the cache, or are computed in all cores."""
-    cases = sorted(at_effort("quick"), key=_by_urgency)
+    cases = sorted(at_effort(EFFORT), key=_by_urgency)
     keys = [(case, name) for case in cases for name in FORMATS if name in case.formats]
     jobs = [(case.batches(FORMATS[name]), name) for case, name in keys]
     workers = os.cpu_count() or 1

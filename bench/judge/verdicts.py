@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from bench.runs.records import Invariance
 
 COLUMNS = (5, 64, 600, 4096)
+EFFORT = "quick"
+"""Of the cases that a verdict is of."""
 CASE_SECONDS = 20.0
 """No further case of a subject is begun after so long, unless more is granted."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.runs import run_file
+from bench.runs.fields import plain
 from bench.runs.files import RunFileError
 from bench.runs.run_file import Run
 
@@ -16,12 +17,19 @@ PLAIN = re.compile(r"[\w.+-]{1,30}", re.ASCII)
 """Names of files that can be shown anywhere."""
 
 
-def load_all(paths: Sequence[Path]) -> list[Run]:
-    """Runs in the order given; a folder stands for all run files in it, oldest NumPy first."""
+def load_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Run]:
+    """Runs in the order given; a folder stands for all run files in it, oldest NumPy first.
+
+    Under the names that somebody gave them, one for each, where there are any.
+    """
     found: list[Run] = []
     for path in paths:
         found += _in_folder(path) if path.is_dir() else [run_file.load(path)]
-    return found
+    if not labels:
+        return found
+    if len(labels) != len(found):
+        raise RunFileError(f"{len(labels)} labels for {len(found)} runs: give one for each")
+    return [replace(run, label=plain(label)) for run, label in zip(found, labels, strict=True)]
 
 
 def _in_folder(folder: Path) -> list[Run]:
@@ -46,7 +54,7 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def told_apart(shown: Sequence[Run]) -> list[Run]:
-    """Runs of one label get the names of their files, or numbers where these say nothing."""
+    """Runs of one label get what tells them apart: file, commit or folder, or else a number."""
     labels = [run.label for run in shown]
     return [
         replace(run, label=f"{run.label} ({_apart(run, shown[: i + 1], shown)})")
@@ -57,11 +65,21 @@ def told_apart(shown: Sequence[Run]) -> list[Run]:
 
 
 def _apart(run: Run, so_far: Sequence[Run], shown: Sequence[Run]) -> str | int:
-    names = [_stem(other) for other in shown if other.label == run.label]
-    if len(set(names)) == len(names) and all(map(PLAIN.fullmatch, names)):
-        return _stem(run)
+    alike = [other for other in shown if other.label == run.label]
+    for name in (_stem, _commit, _folder):
+        names = list(map(name, alike))
+        if len(set(names)) == len(names) and all(map(PLAIN.fullmatch, names)):
+            return name(run)
     return sum(other.label == run.label for other in so_far)
 
 
 def _stem(run: Run) -> str:
     return Path(run.path).name.partition(".json")[0]
+
+
+def _commit(run: Run) -> str:
+    return run.commit
+
+
+def _folder(run: Run) -> str:
+    return Path(run.path).absolute().parent.name

@@ -65,6 +65,11 @@ class Run:
     throughput: pd.DataFrame
     invariance: pd.DataFrame
 
+    @property
+    def numpy(self) -> str:
+        """NumPy's version, and what was switched off in it."""
+        return _label(self.environment)
+
 
 def load(path: Path, label: str | None = None) -> Run:
     """Read and check a run file, plain or compressed (.gz, .xz)."""

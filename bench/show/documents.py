@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.judge.verdicts import EFFORT
 from bench.runs.files import replace_between_markers
 from bench.show.kept import Committed
 
@@ -58,12 +59,17 @@ def _of_run(kept: Committed) -> Sections:
     return {
         "docs/methods.md": {
             "provenance": made,
-            "headline": tables.headline(kept.run),
-            "misrounded": misrounded_tables.misrounded_of(kept.run),
-            "invariances": tables.invariances(kept.run),
-            "methods": tables.methods(kept.run),
-            "errors": tables.errors_by_method(kept.run),
-            "exhaustive": tables.exhaustive(kept.run),
+            **{
+                marker: f"{table(kept.run)}\n\n*effort {kept.run.effort}*"
+                for marker, table in {
+                    "headline": tables.headline,
+                    "misrounded": misrounded_tables.misrounded_of,
+                    "invariances": tables.invariances,
+                    "methods": tables.methods,
+                    "errors": tables.errors_by_method,
+                    "exhaustive": tables.exhaustive,
+                }.items()
+            },
         },
         "docs/numpy-versions.md": {"versions": version_tables.summary(kept.by_version)},
     }
@@ -118,7 +124,8 @@ def _judged(kept: Committed) -> Sections:
         for one in kept.libraries
         if one.left_out
     ]
-    made = f"{', '.join(versions)}; effort quick, {'; '.join(left_out) or 'all cases'}"
+    made = f"{', '.join(versions)}; effort {EFFORT}, {'; '.join(left_out) or 'all cases'}"
     said = "\n".join(f"- {verdict_tables.conclusion(one)}" for one in kept.libraries)
     table = verdict_tables.summary(kept.libraries)
-    return {"docs/verdict.md": {"verdicts": f"{table}\n\n*{made}*\n\n{said}"}}
+    parts = [verdict_tables.beside(kept.libraries, kept.run), table, f"*{made}*", said]
+    return {"docs/verdict.md": {"verdicts": "\n\n".join(filter(None, parts))}}

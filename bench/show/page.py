@@ -20,14 +20,20 @@ MAX_BYTES = 5_000_000
 """A page above this size is not written: a phone has to open it."""
 
 
-def write(files: Sequence[Path], output: Path, committed: Path, track: Track) -> str:
+def write(
+    files: Sequence[Path],
+    output: Path,
+    committed: Path,
+    track: Track,
+    labels: Sequence[str] = (),
+) -> str:
     """Write the page of the runs, or of the committed one, and say what is in it.
 
     RunFileError where the page would be too large; then nothing is written.
     """
     if output.is_dir():
         raise IsADirectoryError(f"{output}: is a folder, expected the name of an HTML file")
-    shown = gather.told_apart(gather.load_all(files or [committed / REFERENCE]))
+    shown = gather.told_apart(gather.load_all(files or [committed / REFERENCE], labels))
     content = made(shown, track).encode()
     if len(content) > MAX_BYTES:
         raise RunFileError(
@@ -42,20 +48,21 @@ def write(files: Sequence[Path], output: Path, committed: Path, track: Track) ->
 
 
 def made(shown: Sequence[Run], track: Track) -> str:
-    """The page of the runs, oldest first."""
+    """The page of the runs, oldest first; the last is shown when it opens."""
     from bench.show import page_data, page_plots, tables
     from bench.subjects.subject import printable
 
-    drawn = list(track(page_plots.drawn(shown), page_plots.count(shown)))
-    kinds = {kind: (page_plots.of_kind(kind).title, how) for kind, how in page_plots.KINDS.items()}
-    present = {plot.kind for plot in drawn}
+    figures = page_plots.by_version(shown)
+    drawn = list(track(page_plots.drawn(shown, figures), len(figures)))
+    newest_first = shown[::-1]
     return _filled(
-        data=page_data.data(shown),
-        headlines=[(run.label, *tables.headline_rows(run)) for run in shown],
-        sources=[(printable(tables.provenance(run), 400), run.sha256) for run in shown],
-        kinds={kind: texts for kind, texts in kinds.items() if kind in present},
-        panels=[plot for plot in drawn if plot.operation],
-        by_version=[(page_plots.BY_VERSION[p.kind], p.svg) for p in drawn if not p.operation],
+        data=page_data.data(newest_first),
+        headlines=[(run.label, *tables.headline_rows(run)) for run in newest_first],
+        sources=[
+            (Path(run.path).name, printable(tables.provenance(run), 400), run.sha256)
+            for run in newest_first
+        ],
+        by_version=drawn,
         palettes=(page_plots.palette(), page_plots.palette(page_plots.DARK, 4.5)),
         dark=page_plots.DARK,
     )
@@ -72,7 +79,9 @@ def _filled(**content: Any) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    files = {
-        name: (TEMPLATES / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js")
-    }
-    return environment.get_template("page.html.j2").render(**content, **files)
+    css, *js = (
+        (TEMPLATES / name).read_text(encoding="utf-8")
+        for name in ("page.css", "plots.js", "headline.js", "page.js")
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(**content, css=css, js="\n".join(js))

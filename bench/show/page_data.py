@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Hashable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Context
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bench.inputs.cases import CASES
 from bench.measure import witness
+from bench.runs.records import SURVIVAL_THRESHOLDS
 from bench.show import witness_script
-from bench.show.markdown import TITLES
+from bench.show.markdown import HEADLINE_COLUMNS, TITLES
 from bench.show.tables import provenance
 from bench.subjects.subject import printable
 from numerics import FORMATS, OPERATIONS
@@ -30,6 +33,41 @@ KINDS = {
     "lost_to_zero": "lost to 0",
 }
 """Failures, as in a record and in words."""
+PLOTS = {
+    "error-against-time": (
+        "Error against time",
+        f"ns per element, K = {HEADLINE_COLUMNS} (median)",
+        "largest ulp error",
+        "Down and to the left is better. Filled: ordinary rows; hollow: any case; ×: NaN or ∞ "
+        "where the truth is a number; dotted: correctly rounded.",
+    ),
+    "survival": (
+        "How many outputs err",
+        "ulp error t",
+        "share of outputs with\nan error above t",
+        "The share of outputs, on ordinary rows, that err by more than t.",
+    ),
+    "error-against-k": (
+        "Error against K",
+        "K: each point covers eight lengths of a row",
+        "largest ulp error",
+        "A gap is where a row failed.",
+    ),
+    "time-against-k": (
+        "Time against K",
+        "K",
+        "ns per element",
+        "Median of all rounds, batches of 2 MiB.",
+    ),
+    "errors-against-bounds": (
+        "Errors against bounds",
+        "bound, in ulp, at the output that comes closest to it",
+        "measured error there, in ulp\n(beyond the axes: on the edge)",
+        "The theorems hold below the diagonal; one point for each case.",
+    ),
+}
+"""Plots that the page draws of what is chosen: title, labels of the axes, and how to read each."""
+_THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
 _REASONS = {case.name: case.reason for case in CASES}
 _FIGURES = ("max_ulp", "mean_ulp")
 _TIMES = ("ns_per_element", "iqr_ns_per_element")
@@ -56,7 +94,7 @@ class Kept:
 
 
 def data(runs: Sequence[Run]) -> dict[str, Any]:
-    """Everything that the tables of a page show, fit for JSON."""
+    """Everything that a page shows of runs, the one to open with first, fit for JSON."""
     from bench.show.style import PALETTE, subjects
 
     axes = {name: Kept() for name in ("cases", "texts", "shades", "failures")}
@@ -77,13 +115,37 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "shades": axes["shades"].values(),
         "failures": axes["failures"].values(),
         "scale": _scale(),
+        "thresholds": SURVIVAL_THRESHOLDS,
+        "headline": {
+            "operations": len(OPERATIONS),
+            "columns": HEADLINE_COLUMNS,
+            "any": OPERATIONS.index("log_softmax"),
+        },
+        "plots": {
+            kind: dict(zip(("title", "x", "y", "how"), texts, strict=True))
+            for kind, texts in PLOTS.items()
+            if any(_has(run, kind) for run in shown)
+        },
         "runs": shown,
     }
+
+
+def _has(run: Mapping[str, Any], kind: str) -> bool:
+    """Whether there is anything to draw of a run."""
+    errors = run["errors"]
+    return {
+        "error-against-time": bool(run["speed"]["rows"]),
+        "time-against-k": bool(run["speed"]["rows"]),
+        "survival": errors["survival"] is not None,
+        "error-against-k": errors["widths"] is not None,
+        "errors-against-bounds": errors["claim_ratio"] is not None,
+    }[kind]
 
 
 def _run(run: Run, places: Mapping[str, Kept], axes: Mapping[str, Kept]) -> dict[str, Any]:
     return {
         "label": run.label,
+        "effort": run.effort,
         "provenance": printable(provenance(run), 400),
         "errors": _errors(run.accuracy, places, axes),
         "speed": _speed(run.throughput, places),
@@ -98,11 +160,34 @@ def _errors(
     # No output with a bound, or all of them exact: there is no bound that errors came closest to.
     columns["claim_bound_ulp"] = _figures(table["claim_bound_ulp"].replace(0, math.nan))
     columns["claim_ratio"] = _figures(table["claim_ratio"].where(table["claim_claimed"] > 0))
+    columns["elements"] = [0 if math.isnan(r["elements"]) else int(r["elements"]) for r in records]
+    columns["survival"] = _where_any([r["survival"] for r in records])
+    columns["widths"] = _where_any(list(map(_by_eight, records)))
     columns["case"] = [axes["cases"].place((r["case"], r["family"])) for r in records]
     for record in records:
         for name, value in _cell(record, axes).items():
             columns.setdefault(name, []).append(value)
     return columns
+
+
+def _where_any(lists: Sequence[Any]) -> list[Any] | None:
+    """Empty lists as None; None for a column of nothing else."""
+    shown = [one or None for one in lists]
+    return shown if any(shown) else None
+
+
+def _by_eight(record: Mapping[Any, Any]) -> list[tuple[int, Any]]:
+    """The largest error of eight neighbouring lengths at a time, None where a row failed.
+
+    Of the cases that are there for their lengths; those of others are rows of other kinds.
+    """
+    widths = record["max_ulp_by_width"] if record["case"].startswith("widths") else []
+    parts = [widths[i : i + 8] for i in range(0, len(widths), 8)]
+    found = [(part[0][0], [error for _, error in part if error is not None]) for part in parts]
+    return [
+        (first, _short(max(errors)) if len(errors) == len(part) else None)
+        for (first, errors), part in zip(found, parts, strict=True)
+    ]
 
 
 def _named(records: Sequence[Mapping[Any, Any]], places: Mapping[str, Kept]) -> dict[str, Any]:
@@ -116,12 +201,17 @@ def _scale() -> list[tuple[str, str, str]]:
 
 
 def _coloured(record: Mapping[Any, Any]) -> tuple[str, str, str]:
-    from matplotlib.colors import to_hex
-
     from bench.show.style import heat_cell
 
     colour, text, ink = heat_cell(record)
-    return text, to_hex(colour), to_hex(ink)
+    return text, _hex(colour), ink
+
+
+@cache
+def _hex(colour: tuple[float, float, float]) -> str:
+    from matplotlib.colors import to_hex
+
+    return to_hex(colour)
 
 
 def _cell(record: Mapping[Any, Any], axes: Mapping[str, Kept]) -> dict[str, Any]:
@@ -160,11 +250,24 @@ def _speed(table: pd.DataFrame, places: Mapping[str, Kept]) -> dict[str, Any]:
 
 
 def _figures(column: pd.Series[Any]) -> list[float | int | None] | None:
-    """Four digits each, None for what was not measured; None for a column that holds nothing."""
+    """None for what was not measured; None for a column that holds nothing."""
     shown = [None if math.isnan(value) else _short(value) for value in column.astype(float)]
     return shown if any(value is not None for value in shown) else None
 
 
 def _short(value: float) -> float | int:
-    rounded = min(float(f"{value:.4g}"), sys.float_info.max)  # the largest rounds up
+    """Four digits, or more where a browser would make other three of them than Python of all.
+
+    >>> _short(1234567.0), _short(499.4887), _short(2.125)
+    (1234600, 499.49, 2.12)
+    """
+    shown = float(f"{value:.3g}")
+    several = (float(f"{value:.{digits}g}") for digits in (4, 5, 6, 8))
+    rounded = next((one for one in several if _as_in_a_browser(one) == shown), shown)
+    rounded = min(rounded, sys.float_info.max)  # the largest rounds up
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
+
+
+def _as_in_a_browser(value: float) -> float:
+    """Three digits, ties up."""
+    return float(_THREE_DIGITS.create_decimal_from_float(value))

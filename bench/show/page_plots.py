@@ -1,45 +1,30 @@
-"""Plots of a page: one small panel for each kind, operation, format and run, as SVG within HTML.
-
-The drawing is that of `plots`; here is how a drawing becomes part of a page that may be dark.
-"""
+"""Figures of runs by version as parts of a page, which may be dark: SVG within HTML."""
 
 from __future__ import annotations
 
 import colorsys
 import hashlib
 import re
-import textwrap
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 
-from bench.show import plots, version_plots
-from bench.show.markdown import TITLES, figure
-from bench.show.style import PALETTE, STYLE, as_svg, subjects
-from numerics import FORMATS, OPERATIONS
+from bench.show import version_plots
+from bench.show.drawing import MANY
+from bench.show.processes import in_order
+from bench.show.rendering import as_svg, with_plain_ticks
+from bench.show.style import PALETTE, STYLE
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from bench.runs.run_file import Run
 
-SIZE = (5.4, 3.3)
-"""Of a panel, in inches: as wide as a phone at the size of its letters."""
-MARGINS = {"left": 0.2, "right": 0.96, "top": 0.97, "bottom": 0.17}
 DARK = "#171B20"
 """Behind the plots of a dark page."""
-KINDS = {
-    "error-against-time": "Down and to the left is better. Filled: ordinary rows; hollow: any "
-    "case; ×: NaN or ∞ where the truth is a number; dotted: correctly rounded.",
-    "survival": "The share of outputs, on ordinary rows, that err by more than t.",
-    "error-against-k": "A gap is where a row failed.",
-    "time-against-k": "Median of all rounds, batches of 2 MiB.",
-    "errors-against-bounds": "The theorems hold below the diagonal; one point for each case.",
-}
-"""Kinds of panel, in the order of the page, and how to read each."""
 BY_VERSION = {
     "versions-error": "Largest ulp error of ordinary rows, by run",
     "versions-time": "Time by run, as a ratio to the first; grey: may be noise",
@@ -57,88 +42,29 @@ _INKS = {
     "#f3dede": "var(--forbidden)",
     "#ffffff": "var(--paper)",
 }
+Plot: TypeAlias = tuple[str, str]
+"""Title, and an svg element."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 
 
-@dataclass(frozen=True)
-class Plot:
-    """One drawing, and what it is of; operation and format are empty where it shows all."""
-
-    kind: str
-    run: int
-    operation: str
-    format: str
-    svg: str
+def by_version(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
+    """How to draw what runs of several versions can fill."""
+    return version_plots.figures(runs) if len({run.numpy for run in runs}) > 1 else {}
 
 
-def count(runs: Sequence[Run]) -> int:
-    """How many plots `drawn` passes on."""
-    by_version = version_plots.figures(runs) if len(runs) > 1 else {}
-    return sum(1 for _ in _cells(runs)) + len(by_version)
+def drawn(runs: Sequence[Run], figures: Mapping[str, Callable[[], Figure]]) -> Iterator[Plot]:
+    """The title and the picture of each, drawn in all cores where there is much to draw."""
+    labels = ", ".join(run.label for run in runs)
+    records = sum(len(run.accuracy) for run in runs)
+    jobs = [(BY_VERSION[name], labels, draw) for name, draw in figures.items()]
+    yield from in_order(_drawn, jobs, None if records * len(jobs) > MANY else 1)
 
 
-def drawn(runs: Sequence[Run]) -> Iterator[Plot]:
-    """Every plot that the runs can fill, one by one."""
-    names = subjects(runs)
-    for kind, index, operation, format_name in _cells(runs):
-        of = f"{TITLES[operation]}, {format_name}, {runs[index].label}"
-        with mpl.rc_context(STYLE | {"font.size": 10}):
-            run = _cut(runs[index], operation, format_name)
-            panel = _panel(of_kind(kind), run, operation, format_name, names)
-            svg = within_html(panel, f"{of_kind(kind).title}: {of}", KINDS[kind])
-        yield Plot(kind, index, operation, format_name, svg)
-    for kind, draw in (version_plots.figures(runs) if len(runs) > 1 else {}).items():
-        with mpl.rc_context(STYLE):
-            svg = within_html(draw(), BY_VERSION[kind], ", ".join(run.label for run in runs))
-        yield Plot(kind, 0, "", "", svg)
-
-
-def _cells(runs: Sequence[Run]) -> Iterator[tuple[str, int, str, str]]:
-    """Where there is something to draw: kind, run, operation, format."""
-    for kind in KINDS:
-        for index, run in enumerate(runs):
-            for operation in OPERATIONS:
-                for format_name in FORMATS:
-                    if _fills(of_kind(kind), run, operation, format_name):
-                        yield kind, index, operation, format_name
-
-
-def of_kind(kind: str) -> plots.Panels:
-    """How a kind is drawn."""
-    return plots.GRIDS.get(kind, plots.BOUNDS)
-
-
-def _cut(run: Run, operation: str, format_name: str) -> Run:
-    """What a panel needs of a run."""
-    accuracy, throughput = (
-        table[(table["operation"] == operation) & (table["format"] == format_name)]
-        for table in (run.accuracy, run.throughput)
-    )
-    return replace(run, accuracy=accuracy, throughput=throughput)
-
-
-def _fills(kind: plots.Panels, run: Run, operation: str, format_name: str) -> bool:
-    cell = _cut(run, operation, format_name)
-    table = cell.throughput if kind.needs in cell.throughput else cell.accuracy
-    if kind.family:
-        table = table[table["family"] == kind.family]
-    return any(map(bool, table[kind.needs].dropna()))
-
-
-def _panel(
-    kind: plots.Panels, run: Run, operation: str, format_name: str, names: Sequence[str]
-) -> Figure:
-    drawing = Figure(figsize=SIZE)
-    ax = drawing.subplots(gridspec_kw=MARGINS)
-    kind.fill([run], {(operation, format_name): ax}, names)
-    for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() == "log":  # as in the tables; and much faster than mathematics
-            axis.set_major_formatter(lambda value, _: figure(value))
-    ax.set(xlabel=textwrap.fill(kind.x_label, 56), ylabel=textwrap.fill(kind.y_label, 32))
-    for words in list(ax.texts):  # the caption says it
-        words.remove()
-    return drawing
+def _drawn(job: tuple[str, str, Callable[[], Figure]]) -> Plot:
+    title, labels, draw = job
+    with mpl.rc_context(STYLE):
+        return title, within_html(draw(), title, labels)
 
 
 # --- From a figure to a part of a page -----------------------------------------------------------
@@ -149,8 +75,7 @@ def within_html(drawing: Figure, title: str, description: str) -> str:
 
     Names inside it begin with a digest of its title, so that none means another plot's.
     """
-    for ax in drawing.axes:
-        ax.minorticks_off()
+    with_plain_ticks(drawing)
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     root = ET.fromstring(as_svg(drawing, nothing))
     _forget_style(root)

@@ -1,39 +1,33 @@
 """Figures from tidy tables, as SVG and PNG bytes. Knows no kernel and opens no file.
 
-Every figure takes runs, oldest first.
+Every figure takes runs, the one that was asked for first.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.runs.records import SURVIVAL_THRESHOLDS
-from bench.runs.run_file import shared
 from bench.show import version_plots
+from bench.show.drawing import drawable
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
 from bench.show.style import (
     CEILING,
-    ERRORS,
     FORMAT_MARKERS,
-    HEAT,
     RUN_LINES,
     RUN_MARKERS,
-    STYLE,
     colour,
-    heat_cell,
     legend,
     panels,
-    rendered,
     subjects,
 )
 from numerics import FORMATS, OPERATIONS
@@ -47,21 +41,23 @@ Grid: TypeAlias = dict[tuple[str, str], Axes]
 """Axes by operation and format."""
 
 
+Cells: TypeAlias = "dict[tuple[str, ...], pd.DataFrame]"
+"""Rows of a table by subject, operation and format."""
+
+
 @dataclass(frozen=True)
 class Panels:
-    """A figure with a panel for each operation and format, and what fills any part of its grid.
+    """A figure with a panel for each operation and format, and what fills its grid.
 
-    `needs`: the column of a run without which there is nothing to draw, in the cases of a `family`.
+    `needs`: the column of a run without which there is nothing to draw.
     """
 
-    title: str
     x_label: str
     y_label: str
     needs: str
     fill: Callable[[Sequence[Run], Grid, Sequence[str]], None]
     height: float = 10
     operations: Sequence[str] = OPERATIONS
-    family: str = ""
     markers: bool = False
     meaning: Sequence[tuple[str, str, str | None]] = ()
 
@@ -73,70 +69,42 @@ class Panels:
         return drawn
 
 
-def source(runs: Sequence[Run]) -> str:
-    """Names the run files that a figure shows; its metadata say so, for a check of freshness."""
-    return hashlib.sha256("".join(run.sha256 for run in runs).encode()).hexdigest()
-
-
-def all_figures(
-    runs: Sequence[Run], chosen: dict[str, Callable[[], Figure]] | None = None
-) -> Iterator[tuple[str, bytes]]:
-    """File name and content of every figure that the runs can fill, or of the chosen ones."""
-    for name, draw in (figures(runs) if chosen is None else chosen).items():
-        with mpl.rc_context(STYLE):
-            content = rendered(draw(), f"runs {source(runs)}")
-        for kind in kinds(name):
-            yield f"{name}.{kind}", content[kind]
-
-
-def kinds(name: str) -> tuple[str, ...]:
-    """PNG and SVG, but of heat maps, which take scrolling and are many, the SVG alone.
-
-    The points of the bounds make an SVG of half a megabyte.
-    """
-    if name == "errors-against-bounds":
-        return ("png",)
-    heat = any(name.endswith(f"-{format_name}") for format_name in FORMATS)
-    return ("svg",) if heat else ("svg", "png")
-
-
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
-    """How to draw every figure that the runs can fill, by name."""
-    runs = shared(runs) if len(runs) > 1 else runs
+    """How to draw every figure that the runs, oldest first, can fill, by name.
+
+    The last run is the one that was asked for, and is drawn first.
+    """
+    of_versions = version_plots.figures(runs) if len(runs) > 2 else {}
+    runs = drawable(runs)
     # More than two runs do not fit into a panel: their ends do, and those by version show them all.
-    ends = list(runs) if len(runs) < 3 else [runs[0], runs[-1]]
+    ends = [runs[-1]] if len(runs) == 1 else [runs[-1], runs[0]]
     draw: dict[str, Callable[[], Figure]] = {}
     if runs[-1].accuracy["claim_claimed"].max() > 0:  # other libraries claim nothing
-        draw["errors-against-bounds"] = partial(bounds, ends)
+        draw["errors-against-bounds"] = partial(bounds, ends[:1])
     timed = all(len(run.throughput) for run in runs)
     for name, of_grid in GRIDS.items():
         if timed or of_grid.needs not in runs[-1].throughput:
             draw[name] = partial(of_grid.draw, ends)
-    if len(runs) > 1:
-        draw |= version_plots.figures(runs)
-    for operation in OPERATIONS:
-        for name in FORMATS:
-            figure_name = f"errors-{operation.replace('_', '-')}-{name}"
-            draw[figure_name] = partial(heat_map, ends, operation, name)
-    return draw
+    return draw | of_versions
 
 
-def _cell(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
-    for name, value in wanted.items():
-        table = table[table[name] == value]
-    return table
+def _cells(table: pd.DataFrame) -> Cells:
+    cells = table.groupby(["subject", "operation", "format"], sort=False)
+    return {(str(a), str(b), str(c)): part for (a, b, c), part in cells}
 
 
 def _lines(
-    runs: Sequence[Run], grid: Grid, names: Sequence[str]
-) -> Iterator[tuple[Axes, int, Run, dict[str, str], dict[str, Any]]]:
-    """For each panel, run and subject: the axes, the run, what to look up, and how to draw it."""
-    for (operation, format_name), ax in grid.items():
-        for index, run in enumerate(runs):
+    runs: Sequence[Run], grid: Grid, names: Sequence[str], of: str
+) -> Iterator[tuple[Axes, int, str, pd.DataFrame, dict[str, Any]]]:
+    """For each panel, run and subject: the axes, the run, the rows of a table, and how to draw."""
+    for index, run in enumerate(runs):
+        table = getattr(run, of)
+        cells = _cells(table)
+        for (operation, format_name), ax in grid.items():
             for subject in names:
-                wanted = {"subject": subject, "operation": operation, "format": format_name}
+                rows = cells.get((subject, operation, format_name), table[:0])
                 line = {"color": colour(subject, names), "ls": RUN_LINES[index % 4]}
-                yield ax, index, run, wanted, line
+                yield ax, index, subject, rows, line
 
 
 # --- The figures ---------------------------------------------------------------------------------
@@ -147,89 +115,65 @@ def error_against_time(runs: Sequence[Run], grid: Grid, names: Sequence[str]) ->
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axhline(0.5, color="#888888", lw=0.8, ls=":")
-    for ax, index, run, wanted, line in _lines(runs, grid, names):
-        errors, times = _cell(run.accuracy, **wanted), _cell(run.throughput, **wanted)
+    both = zip(
+        _lines(runs, grid, names, "accuracy"), _lines(runs, grid, names, "throughput"), strict=True
+    )
+    for (ax, index, subject, errors, line), (*_, times, _) in both:
         time = times.loc[times["columns"] == HEADLINE_COLUMNS, "ns_per_element"].median()
-        # An error beyond the axis (of a result that should be 0) is drawn on its edge.
-        ordinary = min(errors.loc[errors["family"] == "random", "max_ulp"].max(), CEILING)
-        anywhere = min(errors["max_ulp"].max(), CEILING)
-        # Earlier subjects are larger, so that none hides another.
-        size = 11 - 6 * names.index(wanted["subject"]) / len(names)
-        style: Any = {"color": line["color"], "marker": RUN_MARKERS[index % 8]}
-        ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=line["color"])
-        ax.plot(time, anywhere, ls="", mfc="white", ms=size - 2, **style)
-        ax.plot(time, ordinary, ls="", ms=size, **style)
-        if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
-            top = ax.get_xaxis_transform()
-            ax.plot(time, 0.97, marker="x", mew=2, color=line["color"], transform=top)
+        # Earlier subjects are larger, so that none hides another; and so are earlier runs.
+        size = (11 - 6 * names.index(subject) / len(names)) * (1 if index == 0 else 0.6)
+        style: Any = {"color": line["color"], "marker": RUN_MARKERS[index % 8], "ms": size}
+        _point(ax, time, errors, style)
     for ax in grid.values():
         ax.margins(x=0.25, y=0.12)
         place: Any = {"xy": (0.99, 0.5), "xycoords": ax.get_yaxis_transform()}
         below: Any = {"xytext": (0, -6), "textcoords": "offset points"}  # clear of any marker
-        ax.annotate("correctly rounded", **place, **below, ha="right", va="top", size=7)
+        ax.annotate(
+            "correctly rounded",
+            **place,
+            **below,
+            ha="right",
+            va="top",
+            size=7,
+            annotation_clip=True,
+        )
 
 
-def heat_map(runs: Sequence[Run], operation: str, format_name: str) -> Figure:
-    """Largest ulp error by case and subject, a panel for each run; red where outputs failed."""
-    tables = [_cell(run.accuracy, operation=operation, format=format_name) for run in runs]
-    names = [s for s in subjects(runs) if any((table["subject"] == s).any() for table in tables)]
-    cases = list(dict.fromkeys(case for table in tables for case in table["case"]))
-    width = 2.8 + 0.62 * max(len(names), 1) * len(runs)
-    drawn = Figure(figsize=(width, 1.9 + 0.22 * len(cases)), layout="constrained")
-    axes = drawn.subplots(1, len(runs), sharey=True, squeeze=False)[0]
-    for ax, run, table in zip(axes, runs, tables, strict=True):
-        _heat_panel(ax, table, names, cases)
-        ax.set_title("" if len(runs) == 1 else run.label, loc="center")
-    drawn.suptitle(f"Largest ulp error, {TITLES[operation]}, {format_name}", weight="bold")
-    bar = drawn.colorbar(mpl.cm.ScalarMappable(HEAT, ERRORS), ax=axes, shrink=0.5, pad=0.01)
-    bar.set_label("ulp; *: results lost to 0\nred: NaN, infinity, or a special value missed")
-    return drawn
-
-
-def _heat_panel(ax: Axes, table: pd.DataFrame, names: list[str], cases: list[str]) -> None:
-    cells = np.ones((len(cases), len(names), 3))
-    for row in table.to_dict("records"):
-        x, y = names.index(row["subject"]), cases.index(row["case"])
-        cells[y, x], text, ink = heat_cell(row)
-        ax.text(x, y, text, size=7, ha="center", va="center", color=ink, in_layout=False)
-    if cells.size:
-        ax.imshow(cells, aspect="auto", interpolation="none")
-    ax.hlines(np.arange(1, len(cases)) - 0.5, -0.5, len(names) - 0.5, color="white", lw=1.2)
-    ax.vlines(np.arange(1, len(names)) - 0.5, -0.5, len(cases) - 0.5, color="white", lw=1.2)
-    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(cases)), cases)
-    ax.grid(visible=False)
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+def _point(ax: Axes, time: float, errors: pd.DataFrame, style: dict[str, Any]) -> None:
+    """Ordinary rows filled, any case hollow, a cross above where results failed."""
+    # An error beyond the axis (of a result that should be 0) is drawn on its edge.
+    ordinary = min(errors.loc[errors["family"] == "random", "max_ulp"].max(), CEILING)
+    anywhere = min(errors["max_ulp"].max(), CEILING)
+    ax.plot([time, time], [ordinary, anywhere], lw=0.9, color=style["color"])
+    ax.plot(time, anywhere, ls="", mfc="white", **style | {"ms": style["ms"] - 2})
+    ax.plot(time, ordinary, ls="", **style)
+    if errors[["nan_failures", "infinity_failures"]].to_numpy().sum() > 0:
+        top = ax.get_xaxis_transform()
+        ax.plot(time, 0.97, marker="x", mew=2, color=style["color"], transform=top)
 
 
 def bounds(runs: Sequence[Run]) -> Figure:
     """Measured error against its bound, both in ulp: the theorem holds below the diagonal."""
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
-    names, table = subjects(runs), runs[-1].accuracy
-    limits = _limits(table)
+    names, cells = subjects(runs), _cells(runs[0].accuracy)
+    limits = _limits(runs[0].accuracy)
     axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
     for operation, ax in axes.items():
         ax.set_title(TITLES[operation])
         _diagonal(ax, limits)
-        for format_name in FORMATS:
-            _claimed(ax, table, limits, names, operation=operation, format=format_name)
+        for subject, format_name in product(names, FORMATS):
+            if (subject, operation, format_name) in cells:
+                points = _claims(cells[subject, operation, format_name], limits)
+                style: Any = {"marker": FORMAT_MARKERS[format_name], "ms": 4.5, "mfc": "none"}
+                style["color"] = colour(subject, names)
+                ax.plot(*points, ls="", mew=0.9, clip_on=False, in_layout=False, **style)
     axes["softmax"].text(
         0.2, limits[1] / 1e4, "above the bound: none may be here", size=8, color="#8A3A3A"
     )
-    drawn.supxlabel(BOUNDS.x_label, size=10)
-    drawn.supylabel(BOUNDS.y_label, size=10)
-    legend(drawn, runs[-1:], meaning=[(n, m, "none") for n, m in FORMAT_MARKERS.items()])
+    drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
+    drawn.supylabel("measured error there, in ulp (0, and beyond the axes: on the edge)", size=10)
+    legend(drawn, runs, meaning=[(n, m, "none") for n, m in FORMAT_MARKERS.items()])
     return drawn
-
-
-def errors_against_bounds(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
-    """The same for any operations and formats, a panel each."""
-    limits = _limits(runs[-1].accuracy)
-    for (operation, format_name), ax in grid.items():
-        _diagonal(ax, limits)
-        _claimed(ax, runs[-1].accuracy, limits, names, operation=operation, format=format_name)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
@@ -240,19 +184,6 @@ def _diagonal(ax: Axes, limits: tuple[float, float]) -> None:
     ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-3, limits[1]))
     ax.plot(limits, limits, color="#555555", lw=0.9)
     ax.fill_between(limits, limits, limits[1], color="#F3DEDE", lw=0)
-
-
-def _claimed(
-    ax: Axes,
-    table: pd.DataFrame,
-    limits: tuple[float, float],
-    names: Sequence[str],
-    **wanted: str,
-) -> None:
-    for subject in names:
-        points = _claims(_cell(table, subject=subject, **wanted), limits)
-        style: Any = {"marker": FORMAT_MARKERS[wanted["format"]], "ms": 4.5, "mfc": "none"}
-        ax.plot(*points, ls="", mew=0.9, color=colour(subject, names), **style)
 
 
 def _claims(records: pd.DataFrame, limits: tuple[float, float]) -> tuple[Any, Any]:
@@ -271,8 +202,8 @@ def survival(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> None:
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
         ax.axvline(0.5, color="#888888", lw=0.8, ls=":")
-    for ax, _, run, wanted, line in _lines(runs, grid, names):
-        table = _cell(run.accuracy, family="random", **wanted)
+    for ax, _, _, rows, line in _lines(runs, grid, names, "accuracy"):
+        table = rows[rows["family"] == "random"]
         counts = np.zeros(len(SURVIVAL_THRESHOLDS))
         for row in table["survival"]:
             if isinstance(row, list):
@@ -285,8 +216,8 @@ def error_against_k(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> No
     """Largest ulp error of eight neighbouring lengths K; a gap where a row failed."""
     for ax in grid.values():
         ax.set(yscale="log")
-    for ax, _, run, wanted, line in _lines(runs, grid, names):
-        rows = _cell(run.accuracy[run.accuracy["case"].str.startswith("widths")], **wanted)
+    for ax, _, _, cell, line in _lines(runs, grid, names, "accuracy"):
+        rows = cell[cell["case"].str.startswith("widths")]
         points = sorted(
             (width, math.nan if error is None else min(error, CEILING))
             for widths in rows["max_ulp_by_width"]
@@ -304,36 +235,25 @@ def time_against_k(runs: Sequence[Run], grid: Grid, names: Sequence[str]) -> Non
     """Median ns per element by K."""
     for ax in grid.values():
         ax.set(xscale="log", yscale="log")
-    for ax, _, run, wanted, line in _lines(runs, grid, names):
-        table = _cell(run.throughput, **wanted).sort_values("columns")
+    for ax, _, _, rows, line in _lines(runs, grid, names, "throughput"):
+        table = rows.sort_values("columns")
         ax.plot(table["columns"], table["ns_per_element"], marker="o", ms=3.5, **line)
 
 
-BOUNDS = Panels(
-    "Errors against bounds",
-    "bound, in ulp, at the output that comes closest to it",
-    "measured error there, in ulp (0, and beyond the axes: on the edge)",
-    "claim_claimed",
-    errors_against_bounds,
-)
 GRIDS = {
     "survival": Panels(
-        "How many outputs err",
         "ulp error t",
         "share of outputs with an error above t, ordinary rows",
         "survival",
         survival,
-        family="random",
     ),
     "error-against-k": Panels(
-        "Error against K",
         "K: each point covers eight lengths of a row",
         "largest ulp error",
         "max_ulp_by_width",
         error_against_k,
     ),
     "error-against-time": Panels(
-        "Error against time",
         f"ns per element, K = {HEADLINE_COLUMNS} (median)",
         "largest ulp error",
         "ns_per_element",
@@ -344,7 +264,6 @@ GRIDS = {
         meaning=(("ordinary rows", "o", None), ("any case", "o", "white"), ("NaN or ∞", "x", None)),
     ),
     "time-against-k": Panels(
-        "Time against K",
         "K",
         "ns per element (median, batch of 2 MiB)",
         "ns_per_element",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.runs import gather, run_file
 from bench.runs.committed import REFERENCE, VERSIONS
@@ -17,39 +19,70 @@ from bench.runs.run_file import Run
 from bench.runs.track import Track
 from numerics import FORMATS
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a report is to show, beyond tables and PNG: see `python -m bench report --help`."""
+
+    alone: bool = False
+    svg: bool = False
+    maps: bool = False
+    labels: Sequence[str] = ()
+
 
 def write(
-    files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
+    files: Sequence[Path], output: Path, committed: Path, wanted: Wanted, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-    from bench.show import documents, kept, plots, tables, versions
+    from bench.show import documents, drawing, kept, versions
 
     into_committed = output.resolve() == committed.resolve()
-    shown = _runs(files, committed, alone or into_committed)
-    count = sum(len(plots.kinds(name)) for name in plots.figures(shown))
-    made: dict[str, bytes] = dict(track(plots.all_figures(shown), count))
-    made["accuracy.csv.gz"] = gzip.compress(csv_table(shown, "accuracy"), mtime=0)
-    made["throughput.csv"] = csv_table(shown, "throughput")
-    made["tables.md"] = tables.page(shown).encode()
+    shown = _runs(files, committed, wanted.labels, wanted.alone or into_committed)
+    jobs = drawing.jobs(shown, _figures(shown, wanted.maps), wanted.svg or into_committed)
+    made = _tables(shown)
+    for pictures in track(drawing.drawn(jobs), len(jobs)):
+        made |= pictures
     texts: dict[Path, bytes] = {}
     if into_committed:
         by_version = versions.load([committed / VERSIONS])
-        made |= track(*versions.made(by_version))
+        for some in track(*versions.made(by_version)):
+            made |= some
         found = kept.load(committed.parent, shown[-1], by_version)
         for path, text in documents.filled(committed.parent, found).items():
             texts[path] = text.encode()
     write_all({output / name: content for name, content in made.items()} | texts)
-    return [*_findings(shown[-1]), "", f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.svg"]
+    places = [f"Tables: {output / 'tables.md'}", f"Plots:  {output}/*.png"]
+    return [*_findings(shown[-1]), "", *places]
 
 
-def _runs(files: Sequence[Path], committed: Path, alone: bool) -> list[Run]:
-    """The runs to draw."""
+def _figures(shown: Sequence[Run], maps: bool) -> Mapping[str, Callable[[], Figure]]:
+    from bench.show import heat_maps, plots
+
+    return plots.figures(shown) | (heat_maps.figures(shown) if maps else {})
+
+
+def _tables(shown: Sequence[Run]) -> dict[str, bytes]:
+    from bench.show import tables
+
+    return {
+        "accuracy.csv.gz": gzip.compress(csv_table(shown, "accuracy"), mtime=0),
+        "throughput.csv": csv_table(shown, "throughput"),
+        "tables.md": tables.page(shown).encode(),
+    }
+
+
+def _runs(files: Sequence[Path], committed: Path, labels: Sequence[str], alone: bool) -> list[Run]:
+    """The runs to draw, the one that was asked for last."""
     reference = committed / REFERENCE
     if not files:
         return [run_file.load(reference)]
-    shown = gather.load_all(files)
+    shown = gather.load_all(files, labels)
     if not alone and len(shown) == 1 and reference.exists():
-        shown = [run_file.load(reference, label="reference"), *shown]
+        beside = run_file.load(reference)
+        shown = [replace(beside, label=f"{beside.label} (reference)"), *shown]
     return gather.told_apart(shown)
 
 

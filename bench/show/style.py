@@ -1,21 +1,22 @@
-"""How every figure looks: colours, markers, panels, legends, and how it becomes bytes.
+"""How every figure looks: colours, markers, panels, legends.
 
 Colour means subject, and is the same in all figures. Knows no figure.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from bench.show.markdown import TITLES, figure
 from numerics import FORMATS, METHODS
@@ -46,7 +47,8 @@ CEILING = 1e17
 """Ulp errors above are drawn here: 2^53 is what a result has to lose in fp64."""
 FAILURE = "#C40233"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#F4F8FB", "#9CC5DD", "#2B6A99", "#0B2239"])
-HEAT = LogNorm(0.25, 1e8)
+LOWEST, HIGHEST = 0.25, 1e8
+HEAT = LogNorm(LOWEST, HIGHEST)
 """From the largest ulp error to ERRORS."""
 RUN_MARKERS = "osD^vP*X"
 RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
@@ -104,21 +106,28 @@ def heat_cell(record: Mapping[Any, Any]) -> tuple[Any, str, str]:
         return to_rgb("#EEEEEE"), "none", light
     level = _level(record["max_ulp"])
     text = figure(record["max_ulp"]) + ("*" if record["lost_to_zero"] else "")
-    return ERRORS(level)[:3], text, dark if level > 0.605 else light  # contrast 4.5
+    return _shade(int(256 * level)), text, dark if level > 0.605 else light  # contrast 4.5
+
+
+def _level(max_ulp: float) -> float:
+    """What HEAT says of one number, without the arrays that make it slow for one."""
+    clipped = min(max(max_ulp, LOWEST), HIGHEST)
+    return math.log(clipped / LOWEST) / math.log(HIGHEST / LOWEST)
 
 
 @cache
-def _level(max_ulp: float) -> float:
-    return float(HEAT(min(max(max_ulp, 0.25), 1e8)))
+def _shade(place: int) -> tuple[float, float, float]:
+    red, green, blue, _ = ERRORS(place)
+    return red, green, blue
 
 
-def short(name: str) -> str:
+def short(name: str, most: int = 28) -> str:
     """A name as there is room for in a figure.
 
     >>> short("a_package.with_a_long_name:softmax")
     'a_package.with_a_long_name:…'
     """
-    return name if len(name) <= 28 else f"{name[:27]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def legend(
@@ -133,17 +142,43 @@ def legend(
     handles = [Line2D([], [], color=colour(s, names), lw=3, label=short(s)) for s in names]
     if len(runs) > 1:
         handles += [
-            Line2D([], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=f"run: {run.label}")
+            Line2D(
+                [], [], color="#555555", marker=RUN_MARKERS[i], ls="", label=short(run.label, 64)
+            )
             if markers
-            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=f"run: {run.label}")
+            else Line2D([], [], color="#555555", ls=RUN_LINES[i % 4], label=short(run.label, 64))
             for i, run in enumerate(runs)
         ]
     handles += [
         Line2D([], [], color="#555555", marker=marker, mfc=face, ls="", label=label)
         for label, marker, face in meaning
     ]
-    columns = len(handles) if len(handles) < 8 else math.ceil(len(handles) / 2)
+    columns = columns_within([str(one.get_label()) for one in handles], drawn.get_figwidth())
     drawn.legend(handles=handles, loc="outside upper right", ncols=columns)
+    lines = math.ceil(len(handles) / columns)  # panels stay as high as with two of them
+    drawn.set_figheight(drawn.get_figheight() + 0.2 * max(lines - 2, 0))
+
+
+def columns_within(labels: Sequence[str], inches: float) -> int:
+    """Into how many columns a legend of these labels goes, as evenly filled as a legend is.
+
+    >>> columns_within(["naive", "stable"], 10), columns_within(["x" * 28] * 12, 10)
+    (2, 3)
+    """
+    widths = list(map(_width, labels))
+    for count in range(len(labels), 1, -1):
+        rows, longer = divmod(len(labels), count)
+        starts = [i * rows + min(i, longer) for i in range(count + 1)]
+        if sum(max(widths[i:j]) for i, j in pairwise(starts)) < inches:
+            return count
+    return 1
+
+
+def _width(label: str) -> float:
+    """Inches that a label takes in a legend, with its handle and the space around them."""
+    font = FontProperties(family=STYLE["font.family"], size=STYLE["font.size"])
+    letters, _, _ = text_to_path.get_text_width_height_descent(label, font, ismath=False)
+    return float(1.06 * letters + 5 * STYLE["font.size"]) / 72  # on a grid of pixels: 6 % more
 
 
 def panels(
@@ -160,40 +195,3 @@ def panels(
     drawn.supxlabel(x_label, size=10)
     drawn.supylabel(y_label, size=10)
     return drawn, grid
-
-
-def rendered(drawn: Figure, description: str) -> dict[str, bytes]:
-    """A figure as png and svg, the same bytes every time, with the description in its metadata."""
-    for ax in drawn.axes:  # minor ticks of log axes are half of an SVG, and nobody reads them
-        ax.minorticks_off()
-    png = io.BytesIO()
-    drawn.savefig(png, format="png", dpi=100)
-    drawn.set_layout_engine("none")  # the layout is found, with the widths that letters have
-    svg = as_svg(drawn, {"Date": None, "Description": description})
-    return {"png": with_palette(png, description), "svg": svg}
-
-
-def as_svg(drawn: Figure, metadata: Mapping[str, str | None]) -> bytes:
-    """A figure as SVG, the same bytes every time, if the metadata say no date."""
-    svg = io.BytesIO()
-    drawn.savefig(svg, format="svg", metadata=metadata)
-    # A hundredth of a point is finer than any screen; more digits are half of the file.
-    return re.sub(rb"<[^>]*>", lambda tag: _LONG.sub(rb"\1", tag[0]), svg.getvalue())
-
-
-_LONG = re.compile(rb"(\d\.\d\d)\d+")
-
-
-def with_palette(png: io.BytesIO, description: str) -> bytes:
-    """The picture in 128 colours: a third of the size, and no colour off by what the eye sees."""
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-    information, buffer = PngInfo(), io.BytesIO()
-    information.add_text("Description", description)
-    picture = Image.open(png).convert("RGB")
-    few = picture.quantize(
-        128, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-    )
-    few.save(buffer, "PNG", optimize=True, pnginfo=information)
-    return buffer.getvalue()

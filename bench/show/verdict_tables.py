@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from bench.judge.conditions import changed, counts
-from bench.judge.verdicts import COLUMNS, Cell, Verdict, Witness
+from bench.judge.verdicts import COLUMNS, EFFORT, Cell, Verdict, Witness
 from bench.runs.records import Invariance
 from bench.show.markdown import TITLES, figure, markdown
 from bench.show.witness_script import as_python, short_hex
 from numerics import FORMATS, OPERATIONS
+
+if TYPE_CHECKING:
+    from bench.runs.run_file import Run
 
 Part: TypeAlias = str | Table
 OWN = ("stable", "fast")
@@ -53,6 +56,32 @@ def findings(verdict: Verdict) -> list[str]:
         return [f"no verdict, since no call gave a result: {reason or 'nothing is offered'}"]
     said = [*_errors(measured), _failures(offered), _special(offered), _same_bits(verdict)]
     return [*said, *_times(verdict), *_absent(verdict)]
+
+
+def beside(verdicts: Sequence[Verdict], run: Run) -> str:
+    """Why the same error may be larger in a run that has more cases, by the clearest example."""
+    if run.effort == EFFORT:
+        return ""
+    said = (
+        f"These are the cases of effort {EFFORT}. The committed run is of effort {run.effort} and "
+        "has more cases, so its largest errors are larger in places"
+    )
+    table = run.accuracy[run.accuracy["family"] == "random"]
+    worst = table.groupby(["subject", "operation", "format"])["max_ulp"].max()
+    both = [
+        (f"{one.subject}'s {TITLES[cell.operation]} in {cell.format}", cell.ordinary_ulp, theirs)
+        for one in verdicts
+        for cell in one.cells
+        if cell.operation == "softmax" and cell.ordinary_ulp
+        for theirs in [worst.get((one.subject, cell.operation, cell.format), math.nan)]
+        if theirs > cell.ordinary_ulp
+    ]
+    if not both:
+        return f"{said}."
+    name, ours, theirs = max(both, key=lambda pair: pair[2] / pair[1])
+    return (
+        f"{said}: {name} errs by {figure(theirs)} ulp on ordinary rows there, {figure(ours)} here."
+    )
 
 
 def _name(verdict: Verdict) -> str:
@@ -152,7 +181,7 @@ def _table(title: str, headers: Sequence[str], style: box.Box | None, text: int)
 def _error_table(verdict: Verdict, style: box.Box | None) -> Table:
     headers = ["operation", "format", "ordinary rows", "confident rows", "any row"]
     headers += ["not nearest", "failures", "special missed"]
-    title = f"{_name(verdict)}: largest error in ulp, over the cases of effort quick"
+    title = f"{_name(verdict)}: largest error in ulp, over the cases of effort {EFFORT}"
     table = _table(title, headers, style, text=2)
     missing = _not_offered(verdict)
     for cell in verdict.cells:

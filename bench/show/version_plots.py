@@ -16,9 +16,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from bench.judge import by_version
 from bench.judge.diff import MIN_EFFECT
-from bench.runs.run_file import shared
+from bench.show.drawing import drawable
 from bench.show.markdown import figure
-from bench.show.style import CEILING, colour, legend, panels, short, subjects
+from bench.show.style import CEILING, colour, legend, panels, subjects
 from numerics import FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
@@ -30,19 +30,30 @@ SAME = "#C3DBEA"
 
 def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     """How to draw what several runs can fill, by name."""
-    runs = shared(runs)
+    runs = drawable(runs, "input_sha256", "output_sha256")
     draw: dict[str, Callable[[], Figure]] = {
         "versions-error": partial(error_by_version, runs),
-        "versions-bits": partial(bits_by_version, runs),
     }
+    if len(runs) > 2:  # of two, one number says it all
+        draw["versions-bits"] = partial(bits_by_version, runs)
     if all(len(run.throughput) for run in runs):
         draw["versions-time"] = partial(time_by_version, runs)
     return draw
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    labels = [run.label.removeprefix("NumPy ") for run in runs]
-    return ["\nno ".join(map(short, label.split(" without "))) for label in labels]
+    labels = [run.label.removeprefix("NumPy ").replace(" (", "\n(") for run in runs]
+    lines = [label.replace(" without ", "\nno ").split("\n") for label in labels]
+    return ["\n".join(map(_both_ends, label)) for label in lines]
+
+
+def _both_ends(name: str) -> str:
+    """A name as there is room for along an axis: what tells files apart is at either end.
+
+    >>> _both_ends("(measured-on-the-new-cluster)")
+    '(measured…w-cluster)'
+    """
+    return name if len(name) <= 22 else f"{name[:9]}…{name[-10:]}"
 
 
 def _version_axis(ax: Axes, runs: Sequence[Run]) -> None:
@@ -140,7 +151,7 @@ def bits_by_version(runs: Sequence[Run]) -> Figure:
         ax.set_visible(False)
     for ax, (subject, shares) in zip(axes.flat, found.items(), strict=False):
         _matrix(ax, 1 - shares, colours, norm)
-        ax.set_title(short(subject))
+        ax.set_title(_both_ends(subject))
         _version_axis(ax, runs)
         ax.tick_params(labelbottom=True, length=0)
         ax.set_yticks(range(len(runs)), _names(runs), size=8)

@@ -14,31 +14,36 @@ from bench.runs.track import Track
 from bench.show.version_tables import ends_of_upgrade, page, steps, upgrade
 
 
-def write(files: Sequence[Path], output: Path, committed: Path, track: Track) -> str:
+def write(
+    files: Sequence[Path],
+    output: Path,
+    committed: Path,
+    track: Track,
+    labels: Sequence[str] = (),
+) -> str:
     """Write the page and the pictures; returns the table of the page that says most."""
-    shown = load(files or [committed / VERSIONS])
-    content = dict(track(*made(shown)))
-    write_all({output / name: data for name, data in content.items()})
+    shown = load(files or [committed / VERSIONS], labels)
+    content = [named for some in track(*made(shown)) for named in some.items()]
+    write_all({output / name: data for name, data in content})
     return (
         f"{steps(shown)}\n\nTables:   {output / 'versions.md'}\nPictures: {output}/versions-*.svg"
     )
 
 
-def made(shown: Sequence[Run]) -> tuple[Iterator[tuple[str, bytes]], int]:
-    """Name and content of every file, one by one, and how many there are."""
-    from bench.show import plots, version_plots
+def made(shown: Sequence[Run]) -> tuple[Iterator[dict[str, bytes]], int]:
+    """Name and content of every file, some at a time, and how many times."""
+    from bench.show import drawing, version_plots
 
-    draw = version_plots.figures(shown)
+    wanted = drawing.jobs(shown, version_plots.figures(shown))
     pages = {"versions.md": page(shown).encode()}
     if (pair := ends_of_upgrade(shown)) is not None:
         pages["upgrade.md"] = upgrade(*pair).encode()
-    files = chain(pages.items(), plots.all_figures(shown, draw))
-    return files, len(pages) + 2 * len(draw)
+    return chain([pages], drawing.drawn(wanted)), 1 + len(wanted)
 
 
-def load(files: Sequence[Path]) -> list[Run]:
+def load(files: Sequence[Path], labels: Sequence[str] = ()) -> list[Run]:
     """At least two runs, told apart."""
-    shown = gather.told_apart(gather.load_all(files))
+    shown = gather.told_apart(gather.load_all(files, labels))
     if len(shown) < 2:
         raise RunFileError(f"{files[0]}: one run alone cannot be compared")
     return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "accuracy: largest ulp error" in done.stdout
+    assert re.search(r"^measuring took [\d.]+ (s|min \d+ s)$", done.stdout, re.MULTILINE)
     assert any((folder / "cache").iterdir())
     return path
 

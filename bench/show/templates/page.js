@@ -1,4 +1,3 @@
-"use strict";
 // Texts of the data become text nodes and never markup, whatever they hold.
 const data = JSON.parse(document.getElementById("data").textContent);
 const BATCH = 250; // rows at a time, so that a phone keeps up
@@ -52,6 +51,8 @@ function errorRow(table, index) {
     max: at(table.max_ulp, index), mean: at(table.mean_ulp, index),
     bound: at(table.claim_bound_ulp, index), ratio: at(table.claim_ratio, index),
     failures: failures.reduce((sum, count) => sum + count, 0), kinds: kinds.join(", "),
+    elements: table.elements[index], failed: failures[0] + failures[1] > 0,
+    survival: at(table.survival, index), widths: at(table.widths, index),
     cell: data.texts[table.text[index]], shade: data.shades[table.shade[index]], worst,
   };
 }
@@ -105,7 +106,7 @@ function defaults() {
   const format = data.formats.indexOf("fp32");
   const inUse = present.format;
   return {
-    run: data.runs.length - 1, operation: present.operation[0] ?? 0,
+    run: 0, operation: present.operation[0] ?? 0,
     format: inUse.includes(format) ? format : inUse[0] ?? 0, family: "", text: "", every: false,
     errors: ["max", "desc"], speed: ["time", "asc"], versus: indexOf(data.subjects, "stable"),
   };
@@ -197,7 +198,7 @@ function sortBy(name, column) {
   find(`#${name} [data-key="${column.key}"]`).focus();
 }
 
-function line(name, row) {
+function tableRow(name, row) {
   return make("tr", columnsOf(name).map((column, place) => {
     const cell = place ? make("td", column.show(row)) : make("th", column.show(row), { scope: "row" });
     cell.className = column.number ? "number" : column.words ? "words" : "";
@@ -208,7 +209,7 @@ function line(name, row) {
 function showTable(name) {
   const found = sorted(name === "speed" ? compared() : chosen(name, state.every), state[name]);
   const shown = found.slice(0, limits[name]);
-  find(`#${name} table`).replaceChildren(head(name), make("tbody", shown.map((row) => line(name, row))));
+  find(`#${name} table`).replaceChildren(head(name), make("tbody", shown.map((row) => tableRow(name, row))));
   if (!found.length) find(`#${name} tbody`).append(make("tr", make("td", "Nothing matches.", { colspan: columnsOf(name).length })));
   find(`#${name} .count`).textContent =
     `${grouped(shown.length)} of ${grouped(found.length)} chosen, ${grouped(rows(name).length)} in this run`;
@@ -290,17 +291,6 @@ function showScale() {
 
 // --- Plots --------------------------------------------------------------------------------------
 
-const drawings = new Map(findAll("template[data-plot]").map((one) => [one.dataset.plot, one]));
-
-function showPlots() {
-  for (const figureOf of findAll("figure[data-kind]")) {
-    const key = [figureOf.dataset.kind, state.run, data.operations[state.operation]?.[0], data.formats[state.format]].join(" ");
-    const drawing = drawings.get(key);
-    const nothing = make("p", "Not measured in this run for this operation and format.", { class: "nothing" });
-    find(".plot", figureOf).replaceChildren(drawing ? drawing.content.cloneNode(true) : nothing);
-  }
-}
-
 function showLegend() {
   find(".legend").replaceChildren(...data.subjects.map((name, place) => {
     const swatch = make("i");
@@ -374,13 +364,14 @@ function showControls() {
 }
 
 function show() {
-  const one = `${title(state.operation)}, ${data.formats[state.format]}, ${data.runs[state.run].label}`;
-  const all = `every operation and format, ${data.runs[state.run].label}`;
+  const of = `${data.runs[state.run].label}, effort ${data.runs[state.run].effort}`;
+  const one = `${title(state.operation)}, ${data.formats[state.format]}, ${of}`;
+  const all = `every operation and format, ${of}`;
   for (const place of findAll(".chosen")) {
     place.textContent = state.every && place.classList.contains("tables") ? all : one;
   }
-  findAll(".headline").forEach((part, run) => { part.hidden = run !== state.run; });
   showControls();
+  showHeadline();
   showMap();
   showPlots();
   showTable("errors");

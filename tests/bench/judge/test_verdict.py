@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -351,7 +351,16 @@ def test_styles_on_a_terminal_and_no_colour_where_none_is_wanted(folder: Path) -
     assert "\x1b[3" not in shown_on_a_terminal(folder, NO_COLOR="1")
 
 
+@pytest.fixture
+def _heard_ctrl_c() -> Iterator[None]:
+    """As at a terminal: `nohup` and `&` leave a process deaf to it, and its children, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @POSIX
+@pytest.mark.usefixtures("_heard_ctrl_c")
 def test_ctrl_c_is_one_line_and_exit_status_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bench", "verdict", "stable", f"--reference-cache={tmp_path}"],

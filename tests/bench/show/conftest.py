@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.show import page_plots, version_plots
+from bench.show import version_plots
 from tests.bench.content import run_content
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
@@ -77,10 +77,8 @@ def _last(figures: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def reference_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the committed reference run, with the plots of fp32: they take long."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(page_plots, "FORMATS", ("fp32",))
-        return _page(tmp_path_factory.mktemp("reference"))
+    """The page of the committed reference run."""
+    return _page(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +102,11 @@ def page_of_pair(pair_of_runs: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of two hostile runs: with one alone, no name would stand in a picture."""
+    """A page of two hostile versions: with one alone, no name would stand in a picture."""
     folder = tmp_path_factory.mktemp("hostile")
     content = hostile_content()
-    for name in ("one.json", "two.json"):
+    for name, version in (("one.json", "1.26.4"), ("two.json", "2.10.0")):
+        content["softmax"]["environment"]["numpy"] = version
         (folder / name).write_text(json.dumps(content))
     return _page(folder, str(folder / "one.json"), str(folder / "two.json"))
 

@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.runs import run_file
-from bench.show.markdown import TITLES
+from bench.show.markdown import TITLES, figure
 from tests.bench.show.pages import choose, decoded, drawn, read
 
 
@@ -99,7 +101,7 @@ def test_the_switch_changes_plots_and_tables(opened: Any, page_of_pair: Path) ->
     assert after["time-against-k"].startswith("Not measured")
     assert tab.locator(".map").inner_text() != cells
     assert "log-sum-exp, fp16" in tab.locator("#errors .chosen").inner_text()
-    sizes = tab.locator("figure[data-kind] svg").evaluate_all(
+    sizes = tab.locator("figure[data-kind] .plot > svg").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().height)"
     )
     assert all(size > 100 for size in sizes)
@@ -108,15 +110,15 @@ def test_the_switch_changes_plots_and_tables(opened: Any, page_of_pair: Path) ->
 def test_the_switch_changes_the_run(opened: Any, page_of_pair: Path) -> None:
     tab = opened(page_of_pair, "#filter=small+magnitudes&format=fp16")
     assert tab.locator("select[name=run] option").all_inner_texts() == [
-        "NumPy 1.26.4",
         "NumPy 2.10.0",
+        "NumPy 1.26.4",
     ]
-    assert column(tab, "errors", "largest, ulp") == ["123"]  # the last run is shown first
+    assert column(tab, "errors", "largest, ulp") == ["123"]  # the last run stands first
     assert tab.locator(".headline:visible h3").inner_text() == "NumPy 2.10.0"
     choose(tab, "run", "NumPy 1.26.4")
     assert column(tab, "errors", "largest, ulp") == ["0.25"]
     assert tab.locator(".headline:visible h3").inner_text() == "NumPy 1.26.4"
-    assert all(t.endswith(("NumPy 1.26.4", "and format.")) for t in drawn(tab).values())
+    assert all(t.endswith(("NumPy 1.26.4", "or filtered out.")) for t in drawn(tab).values())
     assert tab.locator("#versions svg").count() == 1
 
 
@@ -167,3 +169,86 @@ def test_copying_works_where_a_file_may_not(opened: Any, page_of_pair: Path) -> 
     tab.get_by_role("button", name="Copy as Python").click()
     tab.get_by_text(re.compile("Copied|Selected")).wait_for()
     assert tab.evaluate("getSelection().toString()").startswith("import numpy as np")
+
+
+def headline(tab: Any) -> list[list[str]]:
+    found: list[list[str]] = tab.locator(".headline:visible tbody tr").evaluate_all(
+        "all => all.map(row => [...row.children].map(cell => cell.textContent))"
+    )
+    return found
+
+
+def test_a_filter_that_leaves_everything_leaves_the_headline(
+    opened: Any, reference_page: Path
+) -> None:
+    """What the browser finds in all records is what Python found in them."""
+    tab = opened(reference_page)
+    written = headline(tab)
+    tab.get_by_label("Filter").fill("fp")
+    assert tab.locator(".headline:visible tbody tr").count() == len(written)
+    for ours, theirs in zip(written, headline(tab), strict=True):
+        assert [cell.replace("not offered", "–").replace("-", "–") for cell in ours[2:]] == [
+            cell.replace("-", "–") for cell in theirs[2:]
+        ]
+        assert ours[:2] == theirs[:2]
+    tab.get_by_label("Filter").fill("")
+    assert headline(tab) == written
+
+
+def test_filters_move_the_headline_and_the_plots(opened: Any, reference_page: Path) -> None:
+    tab = opened(reference_page)
+    run = run_file.load(Path("results/runs/reference.json.xz")).accuracy
+    tab.get_by_label("Filter").fill("confident stable")
+    chosen = run[run["case"].str.contains("confident") & (run["subject"] == "stable")]
+    lines = {line[1]: line for line in headline(tab)}
+    assert set(lines) == set(chosen["format"])
+    for format_name, cells in lines.items():
+        mine = chosen[(chosen["format"] == format_name) & (chosen["operation"] == "log_softmax")]
+        assert cells[6] == figure(mine["max_ulp"].max())
+    assert tab.locator("#headline .basis").inner_text() == "the chosen cases"
+    assert tab.locator(".legend li:visible").all_inner_texts() == ["stable"]
+    for kind in ("error-against-time", "time-against-k", "errors-against-bounds"):
+        titles = tab.locator(f'[data-kind="{kind}"] svg path > title').all_text_contents()
+        titles += tab.locator(f'[data-kind="{kind}"] svg circle > title').all_text_contents()
+        assert set(titles) == {"stable"}, kind
+    assert drawn(tab)["error-against-k"].endswith("or filtered out.")
+    tab.get_by_label("Filter").fill("")
+    tab.get_by_label("Family").select_option("adversarial")
+    mine = run[(run["operation"] == "softmax") & (run["format"] == "fp32")]
+    claimed = mine[(mine["family"] == "adversarial") & (mine["claim_claimed"] > 0)]
+    points = tab.locator('[data-kind="errors-against-bounds"] svg circle')
+    assert points.count() == (claimed["claim_bound_ulp"] > 0).sum()
+    assert "adversarial cases" in tab.locator('[data-kind="survival"] figcaption').inner_text()
+
+
+READ_OFF = """() => {
+    const all = (of) => [...document.querySelectorAll(`[data-kind="error-against-time"] ${of}`)];
+    const isTick = (one) => /^[0-9.]+(e-?[0-9]+|[kMGT])?$/.test(one.textContent);
+    const ticks = all('.words text').filter(isTick);
+    const ends = (anchor, name) => ticks.filter((one) => one.getAttribute('text-anchor') === anchor)
+        .map((one) => [one.textContent, Number(one.getAttribute(name))]);
+    const dot = ['cx', 'cy'].map((name) => Number(all('circle').at(-1).getAttribute(name)));
+    return { x: ends('middle', 'x'), y: ends('end', 'y'), dot };
+}"""
+"""The ticks of a plot with their places, and the place of its last dot."""
+
+
+def test_points_stand_where_their_figures_are(opened: Any, reference_page: Path) -> None:
+    """The largest error and its time, read off the axes, are those of the run."""
+    tab = opened(reference_page, "#filter=two_pass")
+    run = run_file.load(Path("results/runs/reference.json.xz"))
+    read_off = tab.evaluate(READ_OFF)
+
+    def value(ticks: list[Any], place: float) -> float:
+        (low, at), (high, to) = ((number(text), where) for text, where in (ticks[0], ticks[-1]))
+        return float(low * (high / low) ** ((place - at) / (to - at)))
+
+    times, errors = run.throughput, run.accuracy
+    time = times[(times["subject"] == "two_pass") & (times["operation"] == "softmax")]
+    time = time[(time["format"] == "fp32") & (time["columns"] == 600)]["ns_per_element"].median()
+    error = errors[(errors["subject"] == "two_pass") & (errors["operation"] == "softmax")]
+    error = error[(error["format"] == "fp32") & (error["family"] == "random")]["max_ulp"].max()
+    assert value(read_off["x"], read_off["dot"][0]) == pytest.approx(time, rel=0.02)
+    assert value([(t, y - 3.5) for t, y in read_off["y"]], read_off["dot"][1]) == pytest.approx(
+        error, rel=0.03
+    )
