@@ -45,38 +45,36 @@ class Row:
     def softmax(self, i: int) -> int:
         """Bits of exp(x_i) / sum_j exp(x_j)."""
         x = self.logits[i]
-        if x is None:
-            return 0
-        if len(self.counts) == 1:
-            return self._once("softmax", x, iter([(Fraction(1, self.counts[x]),) * 2]))
-        return self._once("softmax", x, self._softmax(x))
+        return 0 if x is None else self._once("softmax", x)
 
     def log_softmax(self, i: int) -> int:
         """Bits of (x_i - m) - l."""
         x = self.logits[i]
-        if x is None:
-            return bits_of(-math.inf, self.format)
-        gap = x - self.largest
-        intervals = ((gap - high, gap - low) for low, high in self._logs())
-        return self._once("log_softmax", x, intervals)
+        return bits_of(-math.inf, self.format) if x is None else self._once("log_softmax", x)
 
     def log_sum_exp(self) -> int:
         """Bits of m + l."""
-        m = self.largest
-        return self._rounded((m + low, m + high) for low, high in self._logs())
+        return self._once("log_sum_exp", self.largest)
 
     def cross_entropy(self, label: int) -> int:
         """Bits of l - (x_y - m)."""
         x = self.logits[label]
-        if x is None:
-            return bits_of(math.inf, self.format)
-        gap = self.largest - x
-        return self._rounded((gap + low, gap + high) for low, high in self._logs())
+        return bits_of(math.inf, self.format) if x is None else self._once("cross_entropy", x)
 
-    def _once(self, operation: str, x: Fraction, intervals: Iterator[Interval]) -> int:
+    def intervals(self, operation: str, x: Fraction) -> Iterator[Interval]:
+        """Ever smaller ones around an operation's result for a logit of the row."""
+        m, logs = self.largest, self._logs()
+        if operation == "softmax":
+            return self._softmax(x)
+        if operation == "log_softmax":
+            return ((x - m - high, x - m - low) for low, high in logs)
+        less = x if operation == "cross_entropy" else 0
+        return ((m - less + low, m - less + high) for low, high in logs)
+
+    def _once(self, operation: str, x: Fraction) -> int:
         """Equal logits have equal results."""
         if (operation, x) not in self._found:
-            self._found[operation, x] = self._rounded(intervals)
+            self._found[operation, x] = self._rounded(self.intervals(operation, x))
         return self._found[operation, x]
 
     def _rounded(self, intervals: Iterator[Interval]) -> int:
@@ -85,6 +83,9 @@ class Row:
         )
 
     def _softmax(self, x: Fraction) -> Iterator[Interval]:
+        if len(self.counts) == 1:
+            yield (Fraction(1, self.counts[x]),) * 2
+            return
         for (low, high), context in self._sums():
             of_x = _exp(x - self.largest, context)
             yield of_x[0] / (1 + high), of_x[1] / (1 + low)

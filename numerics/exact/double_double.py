@@ -19,8 +19,9 @@ from numerics.exact import pairs, tables
 from numerics.exact.blocks import Block, blocks
 from numerics.exact.extended import gaps
 from numerics.exact.pairs import Pair
-from numerics.exact.rounding import Answer, Flags, nearest
-from numerics.formats import FP64, FloatArray, format_of
+from numerics.exact.rounding import Flags
+from numerics.exact.values import Answer, Enclosure, Known
+from numerics.formats import FP64, FloatArray
 
 SIZE = 8192
 """Logits of a piece."""
@@ -121,7 +122,6 @@ def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -
 
 def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     """exp(x_i - m) / (1 + r), those wanted."""
-    format = format_of(x.dtype)
     wanted = np.ones(x.shape, np.bool_) if wanted is None else wanted
     for rows, block in blocks(x, SIZE):
         kept = list(_pieces(block)) if x.shape[1] <= KEPT else None
@@ -132,7 +132,6 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
             of_x = found.pair[0].reshape(-1)[at], found.pair[1].reshape(-1)[at]
             high, low = pairs.multiply(of_x, (inverse[0][row], inverse[1][row]))
             exponent = found.exponent.reshape(-1)[at]
-            rounded, undecided = nearest(high, low, high * ERROR, format, exponent=exponent)
-            far = block.x[row, column] - block.largest[row] < LOWEST
-            rounded[far], undecided[far] = 0, False
-            yield (rows.start + row, column), rounded, undecided
+            gap = block.x[row, column] - block.largest[row]
+            value = Enclosure(high, low, high * ERROR, exponent=exponent)
+            yield (rows.start + row, column), Known(value, gap < LOWEST, 0.0, gap)

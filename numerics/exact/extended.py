@@ -20,8 +20,9 @@ from numerics.eft import fast_two_sum, split, two_sum
 from numerics.exact import pairs, tables
 from numerics.exact.blocks import Block, blocks, row_sums
 from numerics.exact.pairs import Pair
-from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
-from numerics.formats import FP64, FloatArray, Format, format_of
+from numerics.exact.rounding import Flags
+from numerics.exact.values import Answer, Enclosure, Known, Turned, Value
+from numerics.formats import FloatArray
 
 SIZE = 24576
 """Logits of a piece."""
@@ -232,7 +233,6 @@ def _sum(found: Exponentials, along: int) -> Pair:
 
 def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     """exp(x_i - m) / (1 + r), all or those wanted."""
-    format = format_of(x.dtype)
     for rows, block in blocks(x, SIZE):
         kept = list(_pieces(block)) if x.shape[1] <= KEPT else None
         inverse = pairs.reciprocal(
@@ -241,33 +241,34 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
         spread = block.spread(inverse[0]), block.spread(inverse[1])
         for columns, found in kept or _pieces(block):
             if wanted is None:
-                rounded, undecided = _quotient(found, spread, format)
-                if block.lowest_gap < LOWEST:
-                    gap = block.piece(columns) - block.spread(block.largest)
-                    _decide_far(gap, rounded, undecided)
-                yield (rows, columns), block.back(rounded), block.back(undecided)
+                yield (rows, columns), Turned(block, _quotients(block, columns, found, spread))
             else:
                 at, row, column = block.asked(wanted[rows], columns)
                 part = Exponentials(found.head.reshape(-1)[at], found.tail.reshape(-1)[at])
-                rounded, undecided = _quotient(part, (inverse[0][row], inverse[1][row]), format)
-                _decide_far(block.x[row, column] - block.largest[row], rounded, undecided)
-                yield (rows.start + row, column), rounded, undecided
+                some = _quotient(part, (inverse[0][row], inverse[1][row]))
+                gap = block.x[row, column] - block.largest[row]
+                yield (rows.start + row, column), _but_far(some, gap)
 
 
-def _quotient(found: Exponentials, inverse: Pair, format: Format) -> Rounded:
+def _quotients(block: Block, columns: slice, found: Exponentials, inverse: Pair) -> Value:
+    """Those of a piece."""
+    quotients = _quotient(found, inverse)
+    if not block.lowest_gap < LOWEST:
+        return quotients
+    return _but_far(quotients, block.piece(columns) - block.spread(block.largest))
+
+
+def _quotient(found: Exponentials, inverse: Pair) -> Enclosure:
     """(head + tail) inverse: the product of the heads is exact. Overwrites the tail."""
     inverse_1, rest = split(inverse[0])
     high = found.head * inverse_1
     low = found.head * (rest + inverse[1])
     tail = np.multiply(found.tail, inverse[0], out=found.tail)
     low += tail
-    error = np.multiply(high, ERROR, out=tail)
-    return nearest_fp64(high, low, error) if format == FP64 else nearest(high, low, error, format)
+    return Enclosure(high, low, np.multiply(high, ERROR, out=tail))
 
 
-def _decide_far(gap: FloatArray, rounded: FloatArray, undecided: Flags) -> None:
+def _but_far(quotients: Enclosure, gap: FloatArray) -> Known:
     """Gaps below LOWEST: 0 where it cannot be anything else, otherwise undecided."""
-    undecided |= gap < LOWEST
-    zero = gap < ZERO
-    np.copyto(rounded, 0, where=zero)
-    np.copyto(undecided, False, where=zero)
+    np.copyto(quotients.error, np.inf, where=gap < LOWEST)
+    return Known(quotients, gap < ZERO, 0.0, gap)

@@ -9,6 +9,7 @@ The difference x_i - m is exact as a pair, and nothing cancels in the first and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -20,14 +21,18 @@ from numerics.exact.blocks import Block, blocks
 from numerics.exact.extended import gaps
 from numerics.exact.logarithm import log1p
 from numerics.exact.pairs import Pair
-from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_fp64
-from numerics.formats import FP64, FloatArray, format_of
+from numerics.exact.rounding import Flags
+from numerics.exact.values import Answer, Doubtful, Enclosure, Known, Turned, Value, nothing_but
+from numerics.formats import FP64, FloatArray
 from numerics.rows import Labels, at_label
 
 VANISHING = 770.0
 """exp of a gap below minus this is beneath half the smallest number, 2^24 times over."""
 NEAR, NEAR_ERROR = 2.0**10, 2.0**-91
 """Logits up to this magnitude are added in pairs, which errs by no more than this."""
+
+NOTHING = np.float64(-np.inf)
+"""Logarithm of how far an infinite output is from what it is."""
 
 
 class Stage(Protocol):
@@ -74,21 +79,25 @@ def _vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp
     return found
 
 
-def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
-    """a + b rounded, where a is exact and b errs by `error`."""
+def _vanished(x: FloatArray, lost: npt.NDArray[np.intp]) -> FloatArray:
+    """Logarithm of what the l of a lost row is at most: K - 1 exponentials of -VANISHING."""
+    return np.full(lost.size, math.log(x.shape[1]) - VANISHING)
+
+
+def _sum(a: Pair, b: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Enclosure:
+    """a + b, where a is exact and b errs by `error`."""
     high, middle = two_sum(a[0], b[0])
     if high.size == 0:
-        return high.astype(dtype), np.zeros(high.shape, np.bool_)
+        return Enclosure(high, middle, 0.0)
     slack = float(np.abs(high).max() + np.abs(b[0]).max()) * 2.0**-103
-    format = format_of(dtype)
-    if format == FP64 and slack <= error.min():
-        return nearest_fp64(high, middle + (a[1] + b[1]), error + slack)
+    if dtype == FP64.dtype and slack <= error.min():
+        return Enclosure(high, middle + (a[1] + b[1]), error + slack)
     middle, lower = two_sum(middle, a[1])
     error = error + 2.0**-52 * (np.abs(lower) + np.abs(b[1]))
     # Where a and b cancel, the low part of b counts as much as what is left.
     middle, lower = two_sum(middle, lower + b[1])
     high, middle = two_sum(high, middle)
-    return nearest(high, middle, error, format, lower=lower)
+    return Enclosure(high, middle, error, lower)
 
 
 def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
@@ -103,17 +112,16 @@ def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[A
         for columns in block.columns():
             if wanted is None:
                 spread = (block.spread(-l_high), block.spread(-l_low)), block.spread(error)
-                rounded, undecided = _difference(gaps(block, columns), *spread, x.dtype)
-                yield (rows, columns), block.back(rounded), block.back(undecided)
+                gap = gaps(block, columns)
+                yield (rows, columns), Turned(block, _difference(gap, *spread, x.dtype))
             else:
                 _, row, column = block.asked(wanted[rows], columns)
                 gap = two_sum(block.x[row, column].astype(np.float64), -block.largest[row])
-                found = _difference(gap, (-l_high[row], -l_low[row]), error[row], x.dtype)
-                yield (rows.start + row, column), *found
+                log_of_row = -l_high[row], -l_low[row]
+                yield (rows.start + row, column), _difference(gap, log_of_row, error[row], x.dtype)
     lost = _vanishing(x, lost)
     if lost.size:
-        zeros = np.full(lost.size, -0.0, x.dtype)
-        yield (lost, x[lost].argmax(axis=1)), zeros, np.zeros(lost.size, np.bool_)
+        yield (lost, x[lost].argmax(axis=1)), nothing_but(-0.0, _vanished(x, lost))
 
 
 def _near(rows: slice, block: Block, log: Pair, error: FloatArray) -> Iterator[Answer]:
@@ -121,24 +129,27 @@ def _near(rows: slice, block: Block, log: Pair, error: FloatArray) -> Iterator[A
     total, rest = two_sum(block.largest, log[0])
     total, rest = fast_two_sum(total, rest + log[1])
     for columns in block.columns():
-        high, low = gaps(block, columns, total)
-        low -= block.spread(rest)
-        rounded, undecided = nearest_fp64(high, low, block.spread(error + NEAR_ERROR))
-        yield (rows, columns), block.back(rounded), block.back(undecided)
+        yield (rows, columns), Turned(block, _from_pair(block, columns, (total, rest), error))
     at = np.arange(rows.start, rows.start + block.height), block.largest_at
-    yield at, *nearest_fp64(0.0 - log[0], 0.0 - log[1], error)
+    yield at, Enclosure(0.0 - log[0], 0.0 - log[1], error)
 
 
-def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Rounded:
-    """gap + log rounded; -inf for a gap of -inf."""
+def _from_pair(block: Block, columns: slice, total: Pair, error: FloatArray) -> Enclosure:
+    """x_i - total of a piece."""
+    high, low = gaps(block, columns, total[0])
+    low -= block.spread(total[1])
+    return Enclosure(high, low, block.spread(error + NEAR_ERROR))
+
+
+def _difference(gap: Pair, log: Pair, error: FloatArray, dtype: np.dtype[Any]) -> Value:
+    """gap + log; -inf for a gap of -inf."""
     high, low = gap
     if high.size == 0 or high.min() > -np.inf:
         return _sum(gap, log, error, dtype)
-    beyond = np.flatnonzero(np.isneginf(high))
-    high.reshape(-1)[beyond], low.reshape(-1)[beyond] = 0.0, 0.0
-    rounded, undecided = _sum((high, low), log, error, dtype)
-    rounded.reshape(-1)[beyond], undecided.reshape(-1)[beyond] = -np.inf, False
-    return rounded, undecided
+    beyond = np.isneginf(high)
+    at = np.flatnonzero(beyond)
+    high.reshape(-1)[at], low.reshape(-1)[at] = 0.0, 0.0
+    return Known(_sum((high, low), log, error, dtype), beyond, -np.inf, NOTHING)
 
 
 def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
@@ -146,10 +157,11 @@ def log_sum_exp(stage: Stage, x: FloatArray) -> Iterator[Answer]:
     parts = blocks(x, stage.SIZE)
     log, error, _ = _log_of_sums(stage, parts)
     largest = np.concatenate([block.largest for _, block in parts])
-    rounded, undecided = _sum((largest, np.zeros_like(largest)), log, error, x.dtype)
+    total = _sum((largest, np.zeros_like(largest)), log, error, x.dtype)
     # Where m and l cancel, the sign of a 0 may be in doubt.
     value = np.abs((largest + log[0]) + log[1])
-    yield slice(None), rounded, undecided | ((value <= 2 * error) & (largest != 0) & (error > 0))
+    doubtful = (value <= 2 * error) & (largest != 0) & (error > 0)
+    yield slice(None), Doubtful(total, doubtful)
 
 
 def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answer]:
@@ -160,9 +172,9 @@ def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answe
     high, low = two_sum(largest, -at_label(x, labels).astype(np.float64))
     beyond = np.isposinf(high)
     high[beyond], low[beyond] = 0.0, 0.0
-    rounded, undecided = _sum((high, low), log, error, x.dtype)
-    rounded[beyond], undecided[beyond] = np.inf, False
+    total = _sum((high, low), log, error, x.dtype)
+    yield slice(None), Known(total, beyond, np.inf, NOTHING)
     lost = _vanishing(x, lost)
     lost = lost[(high[lost] == 0) & ~beyond[lost]]
-    rounded[lost], undecided[lost] = 0.0, False
-    yield slice(None), rounded, undecided
+    if lost.size:
+        yield lost, nothing_but(0.0, _vanished(x, lost))

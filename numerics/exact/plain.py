@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from numerics.exact import double_double, tables
 from numerics.exact.blocks import Block, blocks, row_sums
-from numerics.exact.halves import negative_halves, small_halves
-from numerics.exact.rounding import Answer, Flags, Rounded, nearest, nearest_number
-from numerics.formats import FP16, FP32, FP64, FloatArray, format_of
+from numerics.exact.values import Answer, Doubtful, Numbers, Quotients, Surprises, Turned
+from numerics.formats import FP16, FP64, FloatArray, format_of
 from numerics.rows import Labels, at_label
 
 SIZE = 65536
@@ -50,12 +48,12 @@ ERROR = 128 * U
 """Relative error of a softmax of logits below NEAR, but for the additions of the sum."""
 FAR_ERROR = 300 * U
 """The same of any softmax above the smallest normal number of fp32."""
-LOG_ERROR = 1100 * U
+LOG_ERROR = 260 * U
 """Relative error of log1p(r), but for the additions of r."""
+NEWTON_ERROR = 64 * U
+"""Absolute error of log1p(r) besides, where it takes Newton's method."""
 LEFT_OUT = 2.0**-209
 """What an exponential below LOWEST may be off by, beside the largest of its row."""
-HALVES = 2.0**-22
-"""The error taken for fp16 when it is rounded by way of fp32 first."""
 HALF_RANGE = 300.0
 """Exponentials of fp16 logits up to this magnitude are in a table."""
 
@@ -197,33 +195,18 @@ def _additions(terms: int, length: int) -> int:
 
 def softmax(x: FloatArray) -> Iterator[Answer]:
     """exp(x_i - w) / sum_j exp(x_j - w)."""
-    half = x.dtype == FP16.dtype
     for rows, block in _blocks(x):
         proved = (ERROR if block.farthest < NEAR else FAR_ERROR) + additions(block.length) * U
-        error = HALVES if half else proved
         # Finding the largest logit of each row costs more than finding out that it was not needed.
         by_row = False
         kept, total = _summed(block, by_row)
         if not (_in_table(block) or total.min() > ALONGSIDE):
             by_row = True
             kept, total = _summed(block, by_row)
-        inverse = 1 / total
-        below, above = (block.spread(inverse * (1 + side)) for side in (-error, error))
+        inverse, may_be_subnormal = block.spread(1 / total), block.lowest_gap < NORMAL
         for columns, piece in kept or _pieces(block, by_row):
-            low = (piece * below).astype(np.float32)
-            np.multiply(piece, above, out=piece)
-            high = piece.astype(np.float32)
-            if half:
-                low, high = small_halves(low), small_halves(high)
-                undecided = np.not_equal(low.view(np.int16), high.view(np.int16))
-                at = np.flatnonzero(undecided)
-                value = piece.reshape(-1)[at] / (1 + error)
-                _replace(low, undecided, at, nearest_number(value, value * (2 * proved), FP16))
-            else:
-                undecided = np.not_equal(low, high)
-                if block.lowest_gap < NORMAL:
-                    _settle_subnormal(low, undecided, piece, proved)
-            yield (rows, columns), block.back(low), block.back(undecided)
+            found = Quotients(piece, inverse, proved, may_be_subnormal)
+            yield (rows, columns), Turned(block, found)
 
 
 def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] | None, FloatArray]:
@@ -233,32 +216,14 @@ def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] 
     return kept, _total([_sum(piece, block.along, at_once) for _, piece in pieces], block.length)
 
 
-def _settle_subnormal(
-    rounded: FloatArray, undecided: Flags, value: FloatArray, proved: float
-) -> None:
-    """fp32 results that may be subnormal, again: the processor may flush them to 0."""
-    at = np.flatnonzero(value < FP32.smallest_normal)
-    small = value.reshape(-1)[at]
-    if at.size:
-        error = small * (2 * proved) + 2.0**-200
-        _replace(rounded, undecided, at, nearest(small, np.zeros(1), error, FP32))
-
-
-def _replace(
-    rounded: FloatArray, undecided: Flags, at: npt.NDArray[np.intp], found: Rounded
-) -> None:
-    """Some outputs of a piece have been rounded again, from fp64."""
-    rounded.reshape(-1)[at], undecided.reshape(-1)[at] = found
-
-
 def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArray]:
     """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
     length = parts[0][1].length
     r = np.concatenate([_others(block) for _, block in parts])
     lowest = min(block.lowest_gap for _, block in parts)
     left_out = 0.0 if lowest > LOWEST else LEFT_OUT * length
-    log, failed = _log1p(r)
-    error = log * (LOG_ERROR + additions(length) * U) + (left_out + failed)
+    log, besides = _log1p(r)
+    error = log * (LOG_ERROR + additions(length) * U) + (left_out + besides)
     return log, np.where(r > 0, error, 0.0)
 
 
@@ -276,7 +241,7 @@ def _others(block: Block) -> FloatArray:
 def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
     """log(1 + r) by the series of atanh up to SMALL, and one step of Newton's method above.
 
-    And the error beside those of r and of the exponentials: 0, or infinity where that failed.
+    And the error beside that of the series, infinity where Newton's method failed.
     """
     s = r / (2 + r)
     z = s * s
@@ -287,54 +252,23 @@ def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
     # A guess that is not as good as it should be, and np.log1p is only that, decides nothing.
     failed = ~((r <= SMALL) | (np.abs(c) < GUESSED))
     log = np.where(r <= SMALL, series, y + (c - c * c / 2))
-    return np.where(failed, 0.0, log), np.where(failed, np.inf, 0.0)
+    error = np.where(r <= SMALL, 0.0, np.where(failed, np.inf, NEWTON_ERROR))
+    return np.where(failed, 0.0, log), error
 
 
 def log_softmax(x: FloatArray) -> Iterator[Answer]:
     """(x_i - m) - l; and -l for the largest, once more where it may be subnormal or 0."""
     parts = _blocks(x)
     logs, errors = _log_of_sums(parts)
-    negative = _negative_halves if x.dtype == FP16.dtype else _negative
     for rows, block in parts:
         for columns in block.columns():
-            rounded, undecided = negative(block, columns, logs[rows], errors[rows])
-            yield (rows, columns), block.back(rounded), block.back(undecided)
+            surprises = Surprises(block, columns, logs[rows], errors[rows])
+            yield (rows, columns), Turned(block, surprises)
     format = format_of(x.dtype)
     small = np.flatnonzero(logs < 4 * format.smallest_normal)
     if small.size:
         at = np.concatenate([block.largest_at for _, block in parts])[small]
-        yield (small, at), *nearest_number(0.0 - logs[small], errors[small], format)
-
-
-def _negative(block: Block, columns: slice, log: FloatArray, error: FloatArray) -> Rounded:
-    """-((m - x_i) + l) of a piece, rounded to fp32."""
-    log, error = block.spread(log), block.spread(error)
-    surprise = np.subtract(block.spread(block.largest), block.piece(columns))
-    surprise += log
-    low = surprise * (1 - 6 * U)
-    low -= error
-    surprise *= 1 + 6 * U
-    surprise += error
-    rounded = low.astype(np.float32)
-    undecided = np.not_equal(rounded, surprise.astype(np.float32))
-    return np.negative(rounded, out=rounded), undecided
-
-
-def _negative_halves(block: Block, columns: slice, log: FloatArray, error: FloatArray) -> Rounded:
-    """-((m - x_i) + l) of a piece, rounded to fp16: in fp32, where that leaves doubt in fp64."""
-    x = block.piece(columns, np.float32, copy=False)
-    surprise = block.spread(block.largest.astype(np.float32)) - x
-    surprise += block.spread(log.astype(np.float32))
-    rounded = negative_halves(surprise * np.float32(1 - 2 * HALVES))
-    surprise *= np.float32(1 + 2 * HALVES)
-    undecided = np.not_equal(rounded.view(np.int16), negative_halves(surprise).view(np.int16))
-    if not np.isfinite(error).all():
-        undecided |= block.spread(np.isinf(error))
-    at = np.flatnonzero(undecided)
-    row, _ = block.places(at, columns)
-    value = (block.largest[row] - x.reshape(-1)[at]) + log[row]
-    _replace(rounded, undecided, at, nearest_number(-value, error[row] + 6 * U * value, FP16))
-    return rounded, undecided
+        yield (small, at), Numbers(0.0 - logs[small], errors[small])
 
 
 def log_sum_exp(x: FloatArray) -> Iterator[Answer]:
@@ -344,9 +278,9 @@ def log_sum_exp(x: FloatArray) -> Iterator[Answer]:
     largest = np.concatenate([block.largest for _, block in parts])
     value = largest + log
     error = error + 4 * U * np.abs(value)
-    rounded, undecided = nearest_number(value, error, format_of(x.dtype))
     # Where m and l cancel, the sign of a 0 may be in doubt.
-    yield slice(None), rounded, undecided | ((np.abs(value) <= error) & (largest != 0))
+    doubtful = (np.abs(value) <= error) & (largest != 0)
+    yield slice(None), Doubtful(Numbers(value, error), doubtful)
 
 
 def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:
@@ -355,4 +289,4 @@ def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:
     log, error = _log_of_sums(parts)
     largest = np.concatenate([block.largest for _, block in parts])
     value = (largest - at_label(x, labels)) + log
-    yield slice(None), *nearest_number(value, error + 6 * U * value, format_of(x.dtype))
+    yield slice(None), Numbers(value, error + 6 * U * value)

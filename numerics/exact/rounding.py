@@ -17,8 +17,7 @@ from numerics.formats import FP16, FloatArray, Format
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Rounded: TypeAlias = tuple[FloatArray, Flags]
-Answer: TypeAlias = tuple[Any, FloatArray, Flags]
-"""Where outputs belong, what they are rounded to, and which of them are undecided."""
+"""What outputs are rounded to, and which of them are undecided."""
 Bits: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 

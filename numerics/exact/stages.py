@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.exact import decimals, double_double, extended, logs, plain
-from numerics.exact.rounding import Answer, Flags, codes_of, magnitudes
+from numerics.exact.rounding import Flags, codes_of, magnitudes
+from numerics.exact.values import Answer
 from numerics.formats import FP64, FloatArray, Format, format_of
 from numerics.rows import Labels
 
@@ -145,7 +146,10 @@ def _try(
 ) -> Flags | None:
     """Write what a stage finds for a block of rows; what it leaves undecided, or None."""
     left: Flags | None = None
-    for where, rounded, undecided in stage.operations[operation](x, labels, wanted):
+    format = format_of(x.dtype)
+    for where, value in stage.operations[operation](x, labels, wanted):
+        rounded, undecided = value.rounded(format)
+        del value  # the stage may have its memory for the next piece
         if wanted is None:
             out[where] = rounded
         else:
