@@ -107,6 +107,15 @@ def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDA
     return by_value
 
 
+def row_values(
+    value: float, count: int, length: int, label: int, format: Format
+) -> dict[str, npt.NDArray[np.void]]:
+    """All operations on a row of `count` equal logits and then -inf, packed."""
+    row = np.full(length, -np.inf, format.dtype)
+    row[:count] = value
+    return _exact_row(row, label, format)
+
+
 def _agreed(
     evaluate: Callable[[], dict[str, list[Any]]], format: Format
 ) -> dict[str, npt.NDArray[np.void]]:
