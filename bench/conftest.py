@@ -21,8 +21,9 @@ from bench.runs.files import check_writable, to_json, write_whole
 from bench.runs.records import Invariance, Record
 from bench.subjects import specs
 from bench.subjects.subject import SUBJECTS, Subject
+from bench.truth.audited import exact_values
 from bench.truth.exact import Exact
-from bench.truth.reference import Cache, references
+from bench.truth.reference import Cache
 from numerics import FORMATS, OPERATIONS
 
 COLUMNS = {
@@ -180,8 +181,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     exact = config.stash[MEASUREMENTS].exact
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), _progress() as progress:
-        task = progress.add_task("mpmath references", total=len(jobs))
-        for index, values in references(jobs, cache, workers=os.cpu_count() or 1):
+        task = progress.add_task("exact values", total=len(jobs))
+        for index, values in exact_values(jobs, cache, workers=os.cpu_count() or 1):
             exact[keys[index]] = values
             progress.advance(task)
 

@@ -21,8 +21,9 @@ from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
 from bench.runs.track import Track
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
+from bench.truth.audited import exact_values
 from bench.truth.exact import Exact
-from bench.truth.reference import Cache, references
+from bench.truth.reference import Cache
 from numerics import FORMATS, FP32, OPERATIONS
 
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
@@ -45,10 +46,10 @@ def measure(
     cases = sorted(at_effort("quick"), key=_by_urgency)
     keys = [(case, name) for case in cases for name in FORMATS if name in case.formats]
     jobs = [(case.batches(FORMATS[name]), name) for case, name in keys]
-    found = references(jobs, cache, workers=os.cpu_count() or 1)
+    found = exact_values(jobs, cache, workers=os.cpu_count() or 1)
     truth = {
         (keys[index][0].name, keys[index][1]): exact
-        for index, exact in track(found, len(jobs), "mpmath references")
+        for index, exact in track(found, len(jobs), "exact values")
     }
     verdicts = []
     for subject in subjects:

@@ -26,11 +26,20 @@ def definitions(
     others += sum(n for n, e in zip(counts, exponentials, strict=True) if e == 1) - 1
     log_sum = mp.log1p(others)
     return {
-        "softmax": [e / (1 + others) for e in exponentials],
+        "softmax": [_share(e, others) for e in exponentials],
         "log_softmax": [-_sum(largest - x, log_sum) for x in values],
         "log_sum_exp": [_sum(largest, log_sum)],
         "cross_entropy": [_sum(largest - label_value, log_sum)],
     }
+
+
+def _share(part: Any, others: Any) -> Any:
+    """part / (1 + others); where others > 0 are lost beside 1, the next number below it.
+
+    Below 1 ulps are half as large as above.
+    """
+    share = part / (1 + others)
+    return 1 - mp.ldexp(1, -mp.prec) if share == 1 and others > 0 else share
 
 
 def _sum(a: Any, b: Any) -> Any:

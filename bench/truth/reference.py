@@ -36,7 +36,7 @@ PRECISION = 113
 """Bits at which the definitions are evaluated first."""
 AGREEMENT = 20
 """Two evaluations agree when they differ by at most 2^-AGREEMENT ulp."""
-VERSION = 2
+VERSION = 3
 """Part of every cache key; raise it when a definition or the layout of `Exact` changes."""
 
 Parts: TypeAlias = tuple[int, float, int]
@@ -98,10 +98,13 @@ def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDA
         by_value = _agreed(
             lambda: definitions([mp.mpf(float(v)) for v in values], counts.tolist(), row[label]),
             format,
+            PRECISION + _bits_between(values),
         )
     else:
         positions = np.zeros(row.size, dtype=np.intp)
-        by_value = _agreed(lambda: {op: [v] for op, v in (special_row(row) or {}).items()}, format)
+        by_value = _agreed(
+            lambda: {op: [v] for op, v in (special_row(row) or {}).items()}, format, PRECISION
+        )
     for operation in ("softmax", "log_softmax"):
         by_value[operation] = by_value[operation][positions]
     return by_value
@@ -116,11 +119,16 @@ def row_values(
     return _exact_row(row, label, format)
 
 
+def _bits_between(values: FloatArray) -> int:
+    """Bits that exp needs to tell the largest logits apart: 1/2 is here, 1/2 + 2^-1000 is not."""
+    gap = mp.mpf(float(values[-1])) - mp.mpf(float(values[-2])) if values.size > 1 else mp.one
+    return max(0, -int(mp.mag(gap))) if mp.isfinite(gap) else 0
+
+
 def _agreed(
-    evaluate: Callable[[], dict[str, list[Any]]], format: Format
+    evaluate: Callable[[], dict[str, list[Any]]], format: Format, precision: int
 ) -> dict[str, npt.NDArray[np.void]]:
     """Evaluate at doubling precision until two evaluations agree, and return the better one."""
-    precision = PRECISION
     with mp.workprec(precision):
         before = evaluate()
     while True:

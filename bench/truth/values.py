@@ -125,8 +125,10 @@ def _in_closed_form(
     if operation not in ELEMENTWISE:
         on_mask = operation == "cross_entropy" and bool(masked[label])
         return _equal(operation, largest, count, x.size, not on_mask, format)
-    values = np.array([_equal(operation, largest, count, x.size, m, format) for m in (True, False)])
-    result: npt.NDArray[np.void] = values[masked.astype(np.intp)]
+    result = np.empty(x.size, LAYOUT)
+    for where, at_value in ((~masked, True), (masked, False)):
+        if where.any():
+            result[where] = _equal(operation, largest, count, x.size, at_value, format)
     return result
 
 

@@ -33,8 +33,10 @@ LOWEST = -750.0
 
 ERROR = 2.0**-95
 """Relative error of a softmax."""
-LOG_ERROR = 2.0**-90
+LOG_ERROR = 2.0**-97
 """Relative error of log1p(r)."""
+NEWTON_ERROR = 2.0**-96
+"""Absolute error of log1p(r) besides, where it takes Newton's method."""
 LEFT_OUT = 2.0**-990
 """What gaps below LOWEST and underflow add to r, or take from it, at most."""
 

@@ -38,8 +38,10 @@ NEAR = -LOWEST / 2
 
 ERROR = 1.5 * 2.0**-75
 """Relative error of a softmax."""
-LOG_ERROR = 2.0**-72
+LOG_ERROR = 2.0**-75
 """Relative error of log1p(r)."""
+NEWTON_ERROR = 2.0**-77
+"""Absolute error of log1p(r) besides, where it takes Newton's method."""
 LEFT_OUT = 2.0**-862
 """What 2^32 gaps below LOWEST add to r at most."""
 

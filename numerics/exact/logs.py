@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numerics.eft import fast_two_sum, two_sum
 from numerics.exact.blocks import Block, blocks
 from numerics.exact.extended import gaps
-from numerics.exact.logarithm import log1p
+from numerics.exact.logarithm import SMALL, log1p
 from numerics.exact.pairs import Pair
 from numerics.exact.rounding import Flags
 from numerics.exact.values import Answer, Doubtful, Enclosure, Known, Turned, Value, nothing_but
@@ -40,6 +40,7 @@ class Stage(Protocol):
 
     SIZE: int
     LOG_ERROR: float
+    NEWTON_ERROR: float
     LEFT_OUT: float
 
     @property
@@ -62,7 +63,8 @@ def _log_of_sums(
     sums = [stage.others(block) for _, block in parts]
     r = (np.concatenate([r[0] for r in sums]), np.concatenate([r[1] for r in sums]))
     (high, low), failed = log1p(r, stage.exponential)
-    error = high * stage.LOG_ERROR + stage.LEFT_OUT + failed
+    besides = np.where(r[0] > SMALL, stage.NEWTON_ERROR, stage.LEFT_OUT) + failed
+    error = high * stage.LOG_ERROR + besides
     lost = (r[0] > 0) & (high < 8 * stage.LEFT_OUT)
     high[lost], low[lost], error[lost] = 8 * stage.LEFT_OUT, 0, (8 - 2.0**-20) * stage.LEFT_OUT
     return (high, low), np.where(r[0] > 0, error, 0.0), np.flatnonzero(lost)

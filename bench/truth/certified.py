@@ -1,0 +1,194 @@
+"""The certified oracle: exact values from the stages of `numerics.exact`, with their proved error.
+
+`evaluate` gives the `Exact` of `reference.compute`, a thousand times faster: fractions within
+2^-20 ulp, significands rounded right. Each stage encloses the outputs, and what an enclosure leaves
+open goes on to the next one; `decimals` ends with whatever is left. Nothing here computes an
+exponential. It is not believed: `audit` holds it to mpmath.
+
+Where a softmax is so near a power of two that no stage sees on which side, algebra does: it is
+below 1 unless one logit alone is finite; of two, the larger has more than 1/2; equal ones have 1/n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.truth.exact import Exact
+from bench.truth.places import AT_POWER, NARROW, SURE, UNSURE, Places, places
+from numerics.exact import decimals
+from numerics.exact.decimals import Interval
+from numerics.exact.rounding import lowest_unit, magnitudes
+from numerics.exact.stages import BATCH, LONGEST, Stage, flushes_subnormal, stages_of
+from numerics.formats import FP64, FloatArray, Format
+from numerics.rows import POLICIES, Labels, at_label, special_rows
+
+ELEMENTWISE = ("softmax", "log_softmax")
+
+
+class FlushedError(RuntimeError):
+    """The processor takes subnormal numbers for 0: something in this process has told it to."""
+
+
+def evaluate(operation: str, x: FloatArray, labels: Labels, format: Format) -> Exact:
+    """Exact values of an operation on rows of shape (rows, K), flat; special rows by the policy.
+
+    Labels are for cross_entropy, from 0 to K - 1.
+    """
+    if flushes_subnormal():
+        raise FlushedError("subnormal numbers are flushed to 0 in this process: no exact values")
+    found = Places.empty(x.shape if operation in ELEMENTWISE else x.shape[:1])
+    height = max(1, BATCH // x.shape[1])
+    for start in range(0, len(x), height):
+        rows = slice(start, start + height)
+        _batch(operation, x[rows], labels[rows], found[rows], format)
+    return found.exact()
+
+
+def _batch(operation: str, x: FloatArray, labels: Labels, out: Places, format: Format) -> None:
+    """Rows of -inf alone count as equal logits, as the policy has it."""
+    special = _special(operation, x)
+    if special:
+        x = x.copy()
+        for at, _ in special:
+            x[at] = 0
+    stages = stages_of(format) if x.shape[1] <= LONGEST else ()
+    with np.errstate(all="ignore"):
+        _fill(stages, operation, x, labels, out, format, None)
+    for at, value in special:
+        if not math.isfinite(value):
+            out.significand[at], out.fraction[at] = value, 0.0
+            out.exponent[at] = lowest_unit(format)
+
+
+def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
+    """Rows that the policy decides; looking at all logits at once is quicker than row by row."""
+    if magnitudes(x).max(initial=0) < magnitudes(np.array(np.inf, x.dtype)):
+        return []
+    return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
+
+
+def _fill(
+    stages: Sequence[Stage],
+    operation: str,
+    x: FloatArray,
+    labels: Labels,
+    out: Places,
+    format: Format,
+    wanted: npt.NDArray[np.bool_] | None,
+) -> None:
+    """What a stage tells, and then the others about rows with outputs that it leaves open."""
+    if not stages:
+        _decide(operation, x, labels, out, format, wanted)
+        return
+    for where, value in stages[0].operations[operation](x, labels, wanted):
+        found = places(value.enclosed(), format)
+        out.put(where, found, None if wanted is None else wanted[where])
+    if operation == "softmax":
+        _take_sides(x, out, format)
+    elif format == FP64:
+        _doubt_overflow(operation, x, labels, out)
+    unsure = out.knowledge != SURE
+    at = np.flatnonzero(unsure.reshape(len(x), -1).any(axis=1))
+    if at.size:
+        some = out[at]
+        _fill(stages[1:], operation, x[at], labels[at], some, format, unsure[at])
+        out.put(at, some)
+
+
+def _doubt_overflow(operation: str, x: FloatArray, labels: Labels, out: Places) -> None:
+    """Infinities of finite logits: there are numbers beyond the largest of fp64."""
+    infinite = np.isinf(out.significand)
+    if infinite.any():
+        logits = {
+            "log_softmax": x,
+            "log_sum_exp": x.max(axis=1),
+            "cross_entropy": at_label(x, labels),
+        }[operation]
+        out.knowledge[infinite & np.isfinite(logits)] = UNSURE
+
+
+def _take_sides(x: FloatArray, out: Places, format: Format) -> None:
+    """On which side of a power of two the softmax of a logit is, where algebra says it."""
+    row, column = np.nonzero(out.knowledge == AT_POWER)
+    if not row.size:
+        return
+    logits = x[row]
+    finite = logits > -np.inf
+    count = np.count_nonzero(finite, axis=1)
+    largest = logits.max(axis=1)
+    equal = largest == np.where(finite, logits, np.inf).min(axis=1)
+    # The power is 2^(exponent + precision - 1).
+    power = out.exponent[row, column] + format.precision - 1
+    half = (power == -1) & (count == 2)
+    below = ~equal & ((power == 0) | (half & (x[row, column] != largest)))
+    above = ~equal & half & (x[row, column] == largest)
+    fraction = out.fraction[row, column]
+    hidden = 2.0 ** (format.precision - 1)
+    out.significand[row, column] = np.where(below, 2 * hidden, hidden)
+    fraction = np.where(below, np.minimum(2 * fraction, 0), np.maximum(fraction, 0))
+    out.fraction[row, column] = np.where(equal, 0.0, fraction)
+    out.exponent[row, column] -= below
+    known = np.where(equal | below | above, np.uint8(SURE), np.uint8(UNSURE))
+    out.knowledge[row, column] = known
+
+
+def _decide(
+    operation: str,
+    x: FloatArray,
+    labels: Labels,
+    out: Places,
+    format: Format,
+    wanted: npt.NDArray[np.bool_] | None,
+) -> None:
+    """The last stage, output by output."""
+    shape = out.significand.shape
+    asked = np.ones(shape, np.bool_) if wanted is None else wanted
+    rows: dict[int, decimals.Row] = {}
+    for at in zip(*map(np.ndarray.tolist, np.nonzero(asked)), strict=True):
+        i = at[0]
+        row = rows.setdefault(i, decimals.Row(x[i]))
+        logit = row.logits[at[1] if len(at) == 2 else int(labels[i])]
+        if operation == "log_sum_exp":
+            logit = row.largest
+        parts = _known(operation, format) if logit is None else _narrowed(row, operation, logit)
+        out.significand[at], out.fraction[at], out.exponent[at] = parts
+        out.knowledge[at] = SURE
+
+
+Parts = tuple[float, float, int]
+
+
+def _known(operation: str, format: Format) -> Parts:
+    """Of a logit of -inf."""
+    values = {"softmax": 0.0, "log_softmax": -math.inf, "cross_entropy": math.inf}
+    return values[operation], 0.0, lowest_unit(format)
+
+
+def _narrowed(row: decimals.Row, operation: str, logit: Fraction) -> Parts:
+    intervals = row.intervals(operation, logit)
+    return next(parts for one in intervals if (parts := _parts(one, row.format)) is not None)
+
+
+def _parts(interval: Interval, format: Format) -> Parts | None:
+    """The three numbers, if an interval has one answer and is narrow."""
+    (low, of_low), (high, of_high) = (_place(end, format) for end in interval)
+    if low != high or abs(of_high - of_low) > NARROW:
+        return None
+    return float(low[0]), float((of_low + of_high) / 2), low[1]
+
+
+def _place(x: Fraction, format: Format) -> tuple[tuple[int, int], Fraction]:
+    """(significand, exponent) and the fraction of a rational number."""
+    lowest = lowest_unit(format)
+    unit = lowest
+    if x:
+        binade = abs(x).numerator.bit_length() - x.denominator.bit_length()
+        binade -= abs(x) < Fraction(2) ** binade
+        unit = max(binade - format.precision + 1, lowest)
+    scaled = x / Fraction(2) ** unit
+    return (round(scaled), unit), scaled - round(scaled)
