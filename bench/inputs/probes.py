@@ -14,7 +14,7 @@ PROBES: tuple[Case, ...] = (
     Case(PRESENTED, "probe", "passed in many ways",
          probe_rows.presented(1, 2, 3, 5, 16, 100, 1000)),
     Case(PRESENTED_SPECIAL, "probe", "passed in many ways, special rows among them",
-         probe_rows.presented_special(3, 16, 130)),
+         probe_rows.presented_special(4, 16, 130)),
     Case("two logits", "probe", "both ways through all gaps (tt-metal#56381, pytorch#31856)",
          probe_rows.two_logits),
     Case("three logits with a gap", "probe", "thresholds in rows of three",

@@ -36,9 +36,13 @@ class Cell:
 
 
 def interleaved(
-    calls: dict[str, Call], rounds: int, limit: float = math.inf, in_a_row: float = 0.0
+    calls: dict[str, Call],
+    rounds: int,
+    limit: float = math.inf,
+    in_a_row: float = 0.0,
+    least: int = 1,
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round; one round at least, to `limit` seconds.
+    """Seconds of each call in each round; `least` rounds, and more for up to `limit` seconds.
 
     Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call. Every
     round begins with another call (A B C, B C A, ...): so none always comes after the same one, and
@@ -49,7 +53,7 @@ def interleaved(
     with np.errstate(all="ignore"):
         numbers = {name: _number(call, in_a_row) for name, call in calls.items()}
         for turn in range(rounds):
-            if turn and time.perf_counter() > end:
+            if turn >= least and time.perf_counter() > end:
                 break
             first = turn % len(calls)
             for name in [*calls][first:] + [*calls][:first]:
