@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.runs import run_file  # noqa: E402 - found there
+from bench.runs.committed import REFERENCE  # noqa: E402
 from bench.show import page, plots  # noqa: E402
-from bench.show.report import REFERENCE  # noqa: E402
 from bench.show.style import with_palette  # noqa: E402
 
 

@@ -16,18 +16,15 @@ Sources: `numerics.eft`; Cody & Waite (1980) for the reduction; Ogita, Rump & Oi
 sum. fp16 is computed in fp32: a pair of fp16 numbers reaches neither the sums nor the tails.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
 from numerics.eft import fast_two_sum, two_prod, two_sum
-from numerics.formats import FP32, FP64, FloatArray, format_of
-from numerics.rows import Axis, Labels, at_least_fp32, row_max
+from numerics.formats import FP32, FP64, format_of
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, at_least_fp32, row_at, row_max
 
 # ln 2 = high + middle + low; n high and n middle are exact for |n| < 2^9 and 2^11.
 LN2 = {
@@ -40,22 +37,21 @@ TERMS = {FP32.name: 9, FP64.name: 15}
 """The series ends before r^TERMS/TERMS!, which is below u/100 for |r| <= 0.3466."""
 
 
-def _expm1(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _expm1(high: Rows, low: Rows) -> tuple[Rows, Rows]:
     """exp(high + low) - 1 as a pair, for |high| <= 0.42: r + r^2/2 exactly, and a short series."""
     number = high.dtype.type
     series = np.zeros_like(high)
     for power in range(TERMS[format_of(high.dtype).name] - 1, 2, -1):
         series = series * high + number(1 / math.factorial(power))
     square, square_low = two_prod(high, high)
-    half = number(0.5)
-    total, error = fast_two_sum(high, half * square)
+    total, error = fast_two_sum(high, number(0.5) * square)
     rest = high * square * series
     # `low` may be as large as half an ulp of an argument of hundreds, so it needs all of exp(r).
-    tail = rest + low * (1 + (total + rest)) + (half * square_low + error)
+    tail = rest + low * (1 + (total + rest)) + (number(0.5) * square_low + error)
     return fast_two_sum(total, tail)
 
 
-def _exp(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
+def _exp(high: Rows, low: Rows) -> tuple[Rows, Rows, Any]:
     """exp(high + low) = (a + b) 2^n with a in [0.7, 1.42], for `high` above LOWEST."""
     name, number = format_of(high.dtype).name, high.dtype.type
     ln2, ln2_middle, ln2_low = (number(float.fromhex(part)) for part in LN2[name])
@@ -66,13 +62,13 @@ def _exp(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray, Any
     return a, b + small_low, count.astype(np.int32)
 
 
-def _shifted(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _shifted(x: Rows) -> tuple[Rows, Rows]:
     """x - m = d + c exactly; c is 0 where d is -inf."""
     high, low = two_sum(x, -row_max(x))
     return high, np.where(np.isfinite(high), low, 0)
 
 
-def _row_sum(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _row_sum(high: Rows, low: Rows) -> tuple[Rows, Rows]:
     """Sum of the pairs of each row as a pair, by a tree of two_sum, shape (rows, 1)."""
     while high.shape[1] > 1:
         half = high.shape[1] // 2
@@ -83,7 +79,7 @@ def _row_sum(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]
     return fast_two_sum(high, low)
 
 
-def _exponentials(x: FloatArray, high: FloatArray, low: FloatArray) -> Any:
+def _exponentials(x: Rows, high: Rows, low: Rows) -> Any:
     """Mantissa pairs and exponents of exp(x_i - m), and r as a pair.
 
     r is added up relative to its own largest term, so that a sum of terms that would underflow
@@ -102,7 +98,7 @@ def _exponentials(x: FloatArray, high: FloatArray, low: FloatArray) -> Any:
     return a, b, n, (np.ldexp(total, top), np.ldexp(total_low, top))
 
 
-def _log1p(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _log1p(high: Rows, low: Rows) -> tuple[Rows, Rows]:
     """log(1 + high + low) as a pair: NumPy's log1p, and one step of Newton's method.
 
     With l the estimate, the correction is (r - (e^l - 1)) / (1 + r) for small r, where e^l - 1
@@ -119,95 +115,74 @@ def _log1p(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
     return estimate, np.where(small, near, far)
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
+def _minus_log(high: Rows, low: Rows, log: Any) -> Rows:
+    """(high + low) - log(1 + r), pairs all, rounded once; -inf stays."""
+    total, error = two_sum(high, -log[0])
+    return np.where(np.isfinite(total), total + (error + (low - log[1])), total)
+
+
+@operation("softmax")
+def compensated_softmax(x: Rows) -> Rows:
+    """exp(x_i - m) / (1 + r), in pairs, rounded once: about one unit of u.
+
+    >>> compensated_softmax([0.0, 0.0])
+    array([0.5, 0.5])
+    """
     x = at_least_fp32(x)
     a, b, n, (others, others_low) = _exponentials(x, *_shifted(x))
     total, error = two_sum(np.ones_like(others), others)
     quotient = a / total
     product, product_error = two_prod(quotient, total)
     remainder = ((a - product) - product_error) + b - quotient * (error + others_low)
-    result: FloatArray = np.ldexp(quotient + remainder / total, n)
-    return result
+    return np.ldexp(quotient + remainder / total, n)
 
 
-def _minus_log(high: FloatArray, low: FloatArray, log: Any) -> FloatArray:
-    """(high + low) - log(1 + r), pairs all, rounded once; -inf stays."""
-    total, error = two_sum(high, -log[0])
-    return np.where(np.isfinite(total), total + (error + (low - log[1])), total)
-
-
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    x = at_least_fp32(x)
-    high, low = _shifted(x)
-    *_, others = _exponentials(x, high, low)
-    return _minus_log(high, low, _log1p(*others))
-
-
-@rows.guarded("log_sum_exp")
-def _log_sum_exp(x: FloatArray) -> FloatArray:
-    x = at_least_fp32(x)
-    *_, others = _exponentials(x, *_shifted(x))
-    log, log_low = _log1p(*others)
-    total, error = two_sum(row_max(x), log)
-    result: FloatArray = (total + (error + log_low))[:, 0]
-    return result
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    x = at_least_fp32(x)
-    high, low = _shifted(x)
-    *_, others = _exponentials(x, high, low)
-    column = labels[:, np.newaxis]
-    high, low = (np.take_along_axis(part, column, axis=1) for part in (high, low))
-    return 0 - _minus_log(high, low, _log1p(*others))[:, 0]  # not -0.0 where the loss is 0
-
-
-def compensated_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """exp(x_i - m) / (1 + r), in pairs, rounded once.
-
-    Shapes, dtypes, errors and special rows: as `stable_softmax`.
-    Bound: `bounds.compensated_softmax`, about one unit of u.
-
-    >>> compensated_softmax([0.0, 0.0])
-    array([0.5, 0.5])
-    """
-    return rows.elementwise(_softmax, x, axis)
-
-
-def compensated_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """(x_i - m) - log1p(r), in pairs, rounded once.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_softmax`.
-    Bound: `bounds.compensated_log_softmax`, about one unit of u, relative.
+@operation("log_softmax")
+def compensated_log_softmax(x: Rows) -> Rows:
+    """(x_i - m) - log1p(r), in pairs, rounded once: about one unit of u, relative.
 
     >>> compensated_log_softmax([0.0, 0.0])
     array([-0.69314718, -0.69314718])
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    x = at_least_fp32(x)
+    high, low = _shifted(x)
+    return _minus_log(high, low, _log1p(*_exponentials(x, high, low)[-1]))
 
 
-def compensated_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+@operation("log_sum_exp")
+def compensated_log_sum_exp(x: Rows) -> Rows:
     """m + log1p(r), in pairs, rounded once.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_sum_exp`.
-    Bound: `bounds.compensated_log_sum_exp`.
 
     >>> print(compensated_log_sum_exp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
+    x = at_least_fp32(x)
+    log, log_low = _log1p(*_exponentials(x, *_shifted(x))[-1])
+    total, error = two_sum(row_max(x), log)
+    return total + (error + log_low)
 
 
-def compensated_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
-    """log1p(r) + (m - x_y), in pairs, rounded once.
-
-    Shapes, dtypes, errors and special rows: as `stable_cross_entropy`.
-    Bound: `bounds.compensated_cross_entropy`, about one unit of u, relative.
+@operation("cross_entropy")
+def compensated_cross_entropy(x: Rows, labels: Labels) -> Rows:
+    """log1p(r) + (m - x_y), in pairs, rounded once: about one unit of u, relative.
 
     >>> print(compensated_cross_entropy([0.0, 0.0], 1))
     0.6931471805599453
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    x = at_least_fp32(x)
+    high, low = _shifted(x)
+    log = _log1p(*_exponentials(x, high, low)[-1])
+    return 0 - _minus_log(row_at(high, labels), row_at(low, labels), log)  # not -0.0 for 0
+
+
+METHOD = Method(
+    "compensated",
+    "every rounding error put back",
+    "Ogita, Rump & Oishi (2005), doi:10.1137/030601818",
+    (
+        compensated_softmax,
+        compensated_log_softmax,
+        compensated_log_sum_exp,
+        compensated_cross_entropy,
+    ),
+)

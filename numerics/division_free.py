@@ -11,86 +11,66 @@ Bound: `bounds.division_free_*`, after Blanchard, Higham & Higham (2021), sectio
 doi:10.1093/imanum/draa038: 1 + max |x_j - y| + (the error of y).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FloatArray
-from numerics.rows import Axis, Labels
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at
 from numerics.stable import stable_log_sum_exp
 
 
-def _log_normalized(x: FloatArray) -> FloatArray:
+def _log_normalized(x: Rows) -> Rows:
     """x_i - y, with y rounded to the format of x."""
-    result: FloatArray = x - stable_log_sum_exp(x, keepdims=True)
-    return result
+    return x - stable_log_sum_exp.formula(x).astype(x.dtype, copy=False)
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
-    result: FloatArray = np.exp(_log_normalized(x))
-    return result
-
-
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    return _log_normalized(x)
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = 0 - rows.at_label(_log_normalized(x), labels)  # not -0.0
-    return result
-
-
-def division_free_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """exp(x_i - y) with y the log-sum-exp of the row.
-
-    Shapes, dtypes, errors and special rows: as `stable_softmax`.
-    Bound: `bounds.division_free_softmax`, which grows with |y|.
+@operation("softmax")
+def division_free_softmax(x: Rows) -> Rows:
+    """exp(x_i - y) with y the log-sum-exp of the row; the bound grows with |y|.
 
     >>> division_free_softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
-    return rows.elementwise(_softmax, x, axis)
+    return np.exp(_log_normalized(x))
 
 
-def division_free_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("log_softmax")
+def division_free_log_softmax(x: Rows) -> Rows:
     """x_i - y with y the log-sum-exp of the row.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_softmax`.
-    Bound: `bounds.division_free_log_softmax`.
 
     >>> division_free_log_softmax([0.0, 0.0])
     array([-0.69314718, -0.69314718])
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    return _log_normalized(x)
 
 
-def division_free_log_sum_exp(
-    x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False
-) -> Any:
-    """m + log sum_j exp(x_j - m): that of `stable`, there is no division in it.
-
-    Shapes, dtypes, errors, special rows and bound: as `stable_log_sum_exp`.
+@operation("log_sum_exp")
+def division_free_log_sum_exp(x: Rows) -> Rows:
+    """m + log sum_j exp(x_j - m): that of `stable`, bound included; there is no division in it.
 
     >>> print(division_free_log_sum_exp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    return stable_log_sum_exp(x, axis=axis, keepdims=keepdims)
+    return stable_log_sum_exp.formula(x)
 
 
-def division_free_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy")
+def division_free_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """log_sum_exp(x) - x_y, with the former rounded to the format of x.
-
-    Shapes, dtypes, errors and special rows: as `stable_cross_entropy`.
-    Bound: `bounds.division_free_cross_entropy`.
 
     >>> print(division_free_cross_entropy([0.0, 0.0], 1))
     0.6931471805599453
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    return 0 - row_at(_log_normalized(x), labels)  # not -0.0
+
+
+METHOD = Method(
+    "division_free",
+    "exp of the log-softmax",
+    "Blanchard, Higham & Higham (2021), without division",
+    (
+        division_free_softmax,
+        division_free_log_softmax,
+        division_free_log_sum_exp,
+        division_free_cross_entropy,
+    ),
+)

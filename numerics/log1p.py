@@ -12,97 +12,66 @@ Bound: `bounds.log1p_*`, after Blanchard, Higham & Higham (2021), algorithm 4.1,
 doi:10.1093/imanum/draa038. Relative for log-softmax and cross-entropy: about max - min units of u.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FloatArray
-from numerics.rows import Axis, Labels, row_max, row_sum
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at, row_max, row_sum
 
 
-def _others(x: FloatArray, shifted: FloatArray) -> FloatArray:
+def _others(x: Rows, shifted: Rows) -> Rows:
     """r, the sum of all exponentials but that of one largest logit, shape (rows, 1)."""
     exponentials = np.exp(shifted)
     np.put_along_axis(exponentials, x.argmax(axis=1, keepdims=True), 0, axis=1)
     return row_sum(exponentials)
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
-    shifted = x - row_max(x)
-    quotient: FloatArray = np.exp(shifted) / (1 + _others(x, shifted))
-    return quotient
-
-
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    shifted = x - row_max(x)
-    result: FloatArray = shifted - np.log1p(_others(x, shifted))
-    return result
-
-
-@rows.guarded("log_sum_exp")
-def _log_sum_exp(x: FloatArray) -> FloatArray:
-    shift = row_max(x)
-    result: FloatArray = (shift + np.log1p(_others(x, x - shift)))[:, 0]
-    return result
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    shifted = x - row_max(x)
-    log_sum = np.log1p(_others(x, shifted))[:, 0]
-    result: FloatArray = log_sum - rows.at_label(shifted, labels)
-    return result
-
-
-def log1p_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("softmax")
+def log1p_softmax(x: Rows) -> Rows:
     """exp(x_i - m) / (1 + r), r the sum without the largest term.
-
-    Shapes, dtypes, errors and special rows: as `stable_softmax`. Bound: `bounds.log1p_softmax`.
 
     >>> log1p_softmax([0.0, 0.0, float("-inf")])
     array([0.5, 0.5, 0. ])
     """
-    return rows.elementwise(_softmax, x, axis)
+    shifted = x - row_max(x)
+    return np.exp(shifted) / (1 + _others(x, shifted))
 
 
-def log1p_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """(x_i - m) - log1p(r), r the sum without the largest term.
+@operation("log_softmax")
+def log1p_log_softmax(x: Rows) -> Rows:
+    """(x_i - m) - log1p(r), r the sum without the largest term; the bound is relative.
 
-    Shapes, dtypes, errors and special rows: as `stable_log_softmax`.
-    Bound: `bounds.log1p_log_softmax`, relative to the result.
-
-    >>> import numpy as np
     >>> bool(log1p_log_softmax([0.0, -40.0])[0] == -np.exp(-40.0))
     True
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    shifted = x - row_max(x)
+    return shifted - np.log1p(_others(x, shifted))
 
 
-def log1p_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
-    """m + log1p(r), r the sum without the largest term.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_sum_exp`.
-    Bound: `bounds.log1p_log_sum_exp`, relative but where m and log1p(r) cancel.
+@operation("log_sum_exp")
+def log1p_log_sum_exp(x: Rows) -> Rows:
+    """m + log1p(r), r the sum without the largest term; relative but where they cancel.
 
     >>> print(log1p_log_sum_exp([0.0, -40.0]))
     4.248354255291589e-18
     """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
+    shift = row_max(x)
+    return shift + np.log1p(_others(x, x - shift))
 
 
-def log1p_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
-    """log1p(r) + (m - x_y), r the sum without the largest term.
-
-    Shapes, dtypes, errors and special rows: as `stable_cross_entropy`.
-    Bound: `bounds.log1p_cross_entropy`, relative to the result.
+@operation("cross_entropy")
+def log1p_cross_entropy(x: Rows, labels: Labels) -> Rows:
+    """log1p(r) + (m - x_y), r the sum without the largest term; the bound is relative.
 
     >>> print(log1p_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    shifted = x - row_max(x)
+    return np.log1p(_others(x, shifted)) - row_at(shifted, labels)
+
+
+METHOD = Method(
+    "log1p",
+    "leave the largest term out of the sum, log1p",
+    "Blanchard, Higham & Higham (2021), with log1p",
+    (log1p_softmax, log1p_log_softmax, log1p_log_sum_exp, log1p_cross_entropy),
+)

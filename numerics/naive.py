@@ -13,81 +13,58 @@ It is the one method outside the policy for special rows: it breaks as it breaks
 warnings.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FloatArray
-from numerics.rows import Axis, Labels
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at
 
 
-def _softmax(x: FloatArray) -> FloatArray:
-    e = np.exp(x)
-    quotient: FloatArray = e / e.sum(axis=1, keepdims=True)
-    return quotient
+@operation("softmax", guarded=False)
+def naive_softmax(x: Rows) -> Rows:
+    """exp(x_i) / sum_j exp(x_j), which overflows; the bound is for where nothing does.
 
-
-def _log_softmax(x: FloatArray) -> FloatArray:
-    result: FloatArray = np.log(_softmax(x))
-    return result
-
-
-def _log_sum_exp(x: FloatArray) -> FloatArray:
-    result: FloatArray = np.log(np.exp(x).sum(axis=1))
-    return result
-
-
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = -np.log(rows.at_label(_softmax(x), labels))
-    return result
-
-
-def naive_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """exp(x_i) / sum_j exp(x_j), which overflows.
-
-    Shapes, dtypes and errors: as `stable_softmax`. Bound: `bounds.naive_softmax`, where nothing
-    overflows.
-
-    >>> import numpy as np
     >>> with np.errstate(all="ignore"):
     ...     naive_softmax(np.array([1.0, 92.0, 3.0], dtype=np.float32))
     array([ 0., nan,  0.], dtype=float32)
     """
-    return rows.elementwise(_softmax, x, axis)
+    exponentials = np.exp(x)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def naive_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("log_softmax", guarded=False)
+def naive_log_softmax(x: Rows) -> Rows:
     """log(softmax(x)_i), by way of the naive softmax.
-
-    Shapes, dtypes and errors: as `stable_log_softmax`. Bound: `bounds.naive_log_softmax`.
 
     >>> naive_log_softmax([0.0, 0.0])
     array([-0.69314718, -0.69314718])
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    return np.log(naive_softmax.formula(x))
 
 
-def naive_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+@operation("log_sum_exp", guarded=False)
+def naive_log_sum_exp(x: Rows) -> Rows:
     """log(sum_j exp(x_j)), which overflows.
-
-    Shapes, dtypes and errors: as `stable_log_sum_exp`. Bound: `bounds.naive_log_sum_exp`.
 
     >>> print(naive_log_sum_exp([0.0, 0.0]))
     0.6931471805599453
     """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
+    return np.log(np.exp(x).sum(axis=1, keepdims=True))
 
 
-def naive_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy", guarded=False)
+def naive_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """-log(softmax(x)_y), by way of the naive softmax.
-
-    Shapes, dtypes and errors: as `stable_cross_entropy`. Bound: `bounds.naive_cross_entropy`.
 
     >>> print(naive_cross_entropy([0.0, 0.0], 1))
     0.6931471805599453
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    return -np.log(row_at(naive_softmax.formula(x), labels))
+
+
+METHOD = Method(
+    "naive",
+    "exp(x) / sum exp(x), which overflows",
+    "the definition",
+    (naive_softmax, naive_log_softmax, naive_log_sum_exp, naive_cross_entropy),
+    keeps_policy=False,
+)

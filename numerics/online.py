@@ -12,22 +12,16 @@ raises the maximum. Sources: Milakov & Gimelshein (2018), arXiv:1805.02867; Dao 
 arXiv:2205.14135.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FloatArray
-from numerics.rows import Axis, Labels, row_max, row_sum
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at, row_max, row_sum
 
 BLOCK = 64
 """Columns of a block, as in FlashAttention's tiles."""
 
 
-def _running(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _running(x: Rows) -> tuple[Rows, Rows]:
     """m and s of whole rows, shape (rows, 1) each."""
     largest = row_max(x[:, :BLOCK])
     total = row_sum(np.exp(x[:, :BLOCK] - _finite(largest)))
@@ -40,82 +34,57 @@ def _running(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     return largest, total
 
 
-def _finite(largest: FloatArray) -> FloatArray:
+def _finite(largest: Rows) -> Rows:
     """A shift for blocks that are masked throughout: -inf - (-inf) is NaN, -inf - 0 is not."""
     return np.where(np.isneginf(largest), largest.dtype.type(0), largest)
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
-    largest, total = _running(x)
-    quotient: FloatArray = np.exp(x - largest) / total
-    return quotient
-
-
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    largest, total = _running(x)
-    result: FloatArray = (x - largest) - np.log(total)
-    return result
-
-
-def _running_log_sum_exp(x: FloatArray) -> FloatArray:
-    largest, total = _running(x)
-    result: FloatArray = (largest + np.log(total))[:, 0]
-    return result
-
-
-_log_sum_exp = rows.guarded("log_sum_exp")(_running_log_sum_exp)
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = _running_log_sum_exp(x) - rows.at_label(x, labels)
-    return result
-
-
-def online_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("softmax")
+def online_softmax(x: Rows) -> Rows:
     """exp(x_i - m) / s with m and s found in one pass.
-
-    Shapes, dtypes, errors and special rows: as `stable_softmax`. Bound: `bounds.online_softmax`.
 
     >>> online_softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
-    return rows.elementwise(_softmax, x, axis)
+    largest, total = _running(x)
+    return np.exp(x - largest) / total
 
 
-def online_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("log_softmax")
+def online_log_softmax(x: Rows) -> Rows:
     """(x_i - m) - log s with m and s found in one pass.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_softmax`.
-    Bound: `bounds.online_log_softmax`.
 
     >>> online_log_softmax([0.0, 0.0])
     array([-0.69314718, -0.69314718])
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    largest, total = _running(x)
+    return (x - largest) - np.log(total)
 
 
-def online_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+@operation("log_sum_exp")
+def online_log_sum_exp(x: Rows) -> Rows:
     """m + log s with m and s found in one pass.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_sum_exp`.
-    Bound: `bounds.online_log_sum_exp`.
 
     >>> print(online_log_sum_exp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
+    largest, total = _running(x)
+    return largest + np.log(total)
 
 
-def online_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy")
+def online_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """(m + log s) - x_y with m and s found in one pass.
-
-    Shapes, dtypes, errors and special rows: as `stable_cross_entropy`.
-    Bound: `bounds.online_cross_entropy`.
 
     >>> print(online_cross_entropy([0.0, 0.0], 1))
     0.6931471805599453
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    return online_log_sum_exp.formula(x) - row_at(x, labels)
+
+
+METHOD = Method(
+    "online",
+    "one pass, running maximum, rescaled sum",
+    "Milakov & Gimelshein (2018), arXiv:1805.02867",
+    (online_softmax, online_log_softmax, online_log_sum_exp, online_cross_entropy),
+)

@@ -1,13 +1,15 @@
 """The one place for axes, dtypes, labels, bad input and special rows.
 
-A kernel sees a C-contiguous array of shape (rows, K) in one of the three formats, and no more:
+A formula sees a C-contiguous array of shape (rows, K) in one of the three formats, and no more:
 
 - `elementwise`, `reduction` and `labelled` turn whatever the caller passed into rows, call the
-  kernel and put the result back into the caller's shape. Since every memory order becomes the
+  formula and put the result back into the caller's shape. Since every memory order becomes the
   same rows, it cannot change a bit of the result.
-- `guarded` wraps a kernel in the published policy for rows that hold NaN, +inf or only -inf, and
-  keeps floating-point warnings in. `naive` goes without it and breaks as it breaks.
-- `row_max`, `row_sum` and `at_label` are the reductions that the kernels are written with.
+- `guarded` keeps floating-point warnings in, and applies the published policy to the rows that
+  hold NaN, +inf or only -inf.
+- `row_max`, `row_sum` and `row_at` are what formulas are written with.
+
+`method.operation` makes a public function of a formula with all of these.
 """
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +26,11 @@ import numpy.typing as npt
 from numerics.formats import FORMATS, FP64, FloatArray, Format, format_of
 
 Axis: TypeAlias = int | Sequence[int] | None
+Rows: TypeAlias = FloatArray
+"""An array of shape (rows, K); one of (rows, 1) holds a number for each row."""
 Labels: TypeAlias = npt.NDArray[np.intp]
-Kernel: TypeAlias = Callable[[FloatArray], FloatArray]
-LabelKernel: TypeAlias = Callable[[FloatArray, Labels], FloatArray]
-P = ParamSpec("P")
+Formula: TypeAlias = Callable[..., Rows]
+"""On rows, or on rows and the label of each."""
 ALL = tuple(FORMATS.values())
 
 
@@ -37,7 +39,7 @@ ALL = tuple(FORMATS.values())
 
 def row_max(x: FloatArray) -> FloatArray:
     """Largest entry of each row, shape (rows, 1)."""
-    result: FloatArray = x.max(axis=1, keepdims=True)
+    result: FloatArray = np.maximum.reduce(x, axis=1, keepdims=True)
     return result
 
 
@@ -46,19 +48,26 @@ def row_sum(x: FloatArray) -> FloatArray:
 
     65 520 ones overflow fp16, and K = 65 536 is an ordinary vocabulary.
     """
-    result: FloatArray = at_least_fp32(x).sum(axis=1, keepdims=True)
+    if x.itemsize == 2:
+        x = x.astype(np.float32)
+    result: FloatArray = np.add.reduce(x, axis=1, keepdims=True)
     return result
 
 
 def at_least_fp32(x: FloatArray) -> FloatArray:
     """fp16 as fp32, wider formats as they are."""
-    return x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+    return x.astype(np.float32) if x.itemsize == 2 else x
+
+
+def row_at(x: FloatArray, labels: Labels) -> FloatArray:
+    """The entry of each row that its label names, shape (rows, 1)."""
+    result: FloatArray = x.take(labels + np.arange(0, x.size, x.shape[1]))[:, np.newaxis]
+    return result
 
 
 def at_label(x: FloatArray, labels: Labels) -> FloatArray:
-    """The entry of each row that its label names, shape (rows,)."""
-    result: FloatArray = np.take_along_axis(x, labels[:, np.newaxis], axis=1)[:, 0]
-    return result
+    """`row_at`, of shape (rows,)."""
+    return row_at(x, labels)[:, 0]
 
 
 # --- Special rows --------------------------------------------------------------------------------
@@ -66,126 +75,161 @@ def at_label(x: FloatArray, labels: Labels) -> FloatArray:
 
 @dataclass(frozen=True)
 class Policy:
-    """What an operation returns for a special row; a NaN in the row always gives NaN."""
+    """What an operation returns for a special row; a NaN in the row always gives NaN.
 
-    all_negative_infinity: Callable[[int], float]
+    `all_negative_infinity` is told K and the labels of such rows, if the operation has any.
+    """
+
+    all_negative_infinity: Callable[[int, Labels | None], npt.ArrayLike]
     has_positive_infinity: float
 
 
 POLICIES = {
-    "softmax": Policy(lambda K: 1 / K, math.nan),
-    "log_softmax": Policy(lambda K: -math.log(K), math.nan),
-    "log_sum_exp": Policy(lambda K: -math.inf, math.inf),
-    "cross_entropy": Policy(math.log, math.nan),
+    "softmax": Policy(lambda K, _: 1 / K, math.nan),
+    "log_softmax": Policy(lambda K, _: -math.log(K), math.nan),
+    "log_sum_exp": Policy(lambda K, _: -math.inf, math.inf),
+    "cross_entropy": Policy(lambda K, _: math.log(K), math.nan),
 }
 
+Special: TypeAlias = list[tuple[Labels, Any]]
+"""Which rows the policy decides, and what it says of them."""
 
-def guarded(
-    operation: str,
-) -> Callable[
-    [Callable[Concatenate[FloatArray, P], FloatArray]],
-    Callable[Concatenate[FloatArray, P], FloatArray],
-]:
-    """Decorator: apply the policy of `operation` to the rows that a kernel cannot know about.
 
-    The kernel runs on all rows with floating-point warnings off, its result is rounded to the
-    format of its input, and the special rows are overwritten.
+def _quietly(formula: Formula) -> Formula:
+    """The formula with floating-point warnings off.
+
+    As a decorator `np.errstate` takes half the time, but before NumPy 2 it keeps what it has to
+    put back on itself, where threads would meet.
     """
-    policy = POLICIES[operation]
+    if int(np.__version__.partition(".")[0]) >= 2:
+        quiet: Formula = np.errstate(all="ignore")(formula)
+        return quiet
 
-    def decorate(
-        kernel: Callable[Concatenate[FloatArray, P], FloatArray],
-    ) -> Callable[Concatenate[FloatArray, P], FloatArray]:
-        @wraps(kernel)
-        def guarded_kernel(x: FloatArray, /, *args: P.args, **kwargs: P.kwargs) -> FloatArray:
-            with np.errstate(all="ignore"):
-                out = kernel(x, *args, **kwargs).astype(x.dtype, copy=False)
-                _overwrite_special(policy, x, out)
-            return out
+    def quiet_formula(x: Rows, *labels: Labels) -> Rows:
+        with np.errstate(all="ignore"):
+            return formula(x, *labels)
 
-        return guarded_kernel
-
-    return decorate
+    return quiet_formula
 
 
-def _overwrite_special(policy: Policy, x: FloatArray, out: FloatArray) -> None:
-    # One max and one min over the whole block are ten times cheaper than a max of each row,
-    # and finite ends rule out every special row.
-    if x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())):
-        return
-    for rows, value in special_rows(policy, x.max(axis=1), x.shape[1]):
-        out[rows] = value
+def guarded(formula: Formula, policy: Policy) -> Formula:
+    """The formula without floating-point warnings, in the format of its input, the policy kept.
+
+    In a special row a formula computes inf - inf, so what comes out is NaN, or what the policy
+    wants. To ask the result for NaN costs a tenth of asking the input for its ends.
+    """
+
+    @_quietly
+    def guarded_formula(x: Rows, *labels: Labels) -> Rows:
+        out = formula(x, *labels)
+        if out.dtype is not x.dtype:
+            out = out.astype(x.dtype)
+        if holds_nan(out):
+            overwrite(out, special_rows(policy, x.max(axis=1), x.shape[1], *labels))
+        return out
+
+    return guarded_formula
+
+
+def holds_nan(x: FloatArray) -> bool:
+    """Whether there is a NaN: argmax takes the first for the largest, and is the fastest to ask."""
+    return x.size > 0 and math.isnan(x.item(x.argmax()))
 
 
 def special_rows(
-    policy: Policy, largest: FloatArray, length: int
-) -> list[tuple[npt.NDArray[np.intp], float]]:
+    policy: Policy, largest: FloatArray, length: int, labels: Labels | None = None
+) -> Special:
     """Which rows the policy decides, by their largest entry, and what it says."""
     if np.isfinite(largest).all():
         return []
-    cases = (
-        (np.isneginf(largest), policy.all_negative_infinity(length)),
-        (np.isposinf(largest), policy.has_positive_infinity),
-        (np.isnan(largest), math.nan),
-    )
-    return [(np.flatnonzero(where), value) for where, value in cases]
+    masked = np.flatnonzero(np.isneginf(largest))
+    of_masked = policy.all_negative_infinity(length, None if labels is None else labels[masked])
+    return [
+        (masked, of_masked),
+        (np.flatnonzero(np.isposinf(largest)), policy.has_positive_infinity),
+        (np.flatnonzero(np.isnan(largest)), math.nan),
+    ]
+
+
+def overwrite(out: FloatArray, special: Special) -> None:
+    """Put into the special rows what the policy says of them."""
+    for rows, value in special:
+        out[rows] = value
 
 
 # --- From the caller's array to rows and back ----------------------------------------------------
 
 
 def elementwise(
-    kernel: Kernel, x: npt.ArrayLike, axis: Axis, offered: Sequence[Format] = ALL
-) -> FloatArray:
-    """Apply a kernel (rows, K) -> (rows, K) over `axis`: softmax and log-softmax."""
+    formula: Formula, x: npt.ArrayLike, axis: Axis, offered: Sequence[Format] = ALL
+) -> Any:
+    """Apply a formula (rows, K) -> (rows, K) over `axis`: softmax and log-softmax.
+
+    As NumPy's ufuncs, returns a scalar for an array without axes.
+    """
     array = as_floating(x, offered)
     axes = normalized_axes(axis, array.ndim)
-    return rows_back(kernel(_rows(array, axes)), axes, array.shape)
+    if axes == (array.ndim - 1,) and array.size and array.flags.c_contiguous:
+        # What is asked most, without the detour: half of a call on few numbers is not arithmetic.
+        return formula(array.reshape(-1, array.shape[-1])).reshape(array.shape)
+    out = rows_back(formula(_rows(array, axes)), axes, array.shape)
+    return out if array.ndim else out[()]
 
 
 def reduction(
-    kernel: Kernel,
+    formula: Formula,
     x: npt.ArrayLike,
     axis: Axis,
     keepdims: bool,
     offered: Sequence[Format] = ALL,
 ) -> Any:
-    """Apply a kernel (rows, K) -> (rows,) over `axis`: log-sum-exp.
+    """Apply a formula (rows, K) -> (rows, 1) over `axis`: log-sum-exp.
 
     As NumPy's reductions, returns a scalar when no axis is left.
     """
     array = as_floating(x, offered)
     axes = normalized_axes(axis, array.ndim)
-    out = kernel(_rows(array, axes)).reshape(batch_shape(array.shape, axes))
-    return np.expand_dims(out, axes) if keepdims else out[()]
+    out = formula(_rows(array, axes)).reshape(batch_shape(array.shape, axes))
+    return (np.expand_dims(out, axes) if keepdims else out)[()]
 
 
 def labelled(
-    kernel: LabelKernel,
+    formula: Formula,
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     axis: int,
     offered: Sequence[Format] = ALL,
+    *,
+    reduces: bool = True,
 ) -> Any:
-    """Apply a kernel ((rows, K), labels) -> (rows,) over `axis`: cross-entropy."""
+    """Apply a formula ((rows, K), labels) over `axis`: cross-entropy, and what else has labels.
+
+    `reduces`: it returns (rows, 1), else (rows, K).
+    """
     array = as_floating(x, offered)
     axes = normalized_axes(only(axis), array.ndim)
     shape = batch_shape(array.shape, axes)
     rows = _rows(array, axes)
-    out = kernel(rows, checked_labels(y, shape, rows.shape[1]).reshape(-1))
-    return out.reshape(shape)[()]
+    out = formula(rows, checked_labels(y, shape, rows.shape[1]).reshape(-1))
+    return out.reshape(shape)[()] if reduces else rows_back(out, axes, array.shape)
 
 
 def as_floating(x: npt.ArrayLike, offered: Sequence[Format] = ALL) -> FloatArray:
-    """An array of one of the formats offered, native; integers and booleans become fp64."""
+    """An array of one of the formats offered, native; integers and booleans become fp64.
+
+    Integers beyond 2^53 are rounded to the nearest fp64 number, as NumPy does.
+    """
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
     array = np.asarray(x)
+    for format in offered:
+        if array.dtype is format.dtype:  # a dictionary would take longer than all of this
+            return array
     format = FP64 if array.dtype.kind in "biu" else format_of(array.dtype)
     if format not in offered:
         names = " and ".join(one.dtype.name for one in offered)
         raise TypeError(f"this method offers {names}, not {format.dtype.name}")
-    return array.astype(format.dtype, copy=False)
+    return array.astype(format.dtype)
 
 
 def only(axis: int) -> int:
@@ -196,16 +240,21 @@ def only(axis: int) -> int:
 
 
 def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Axes as sorted numbers from 0, checked."""
+    """Axes as sorted numbers from 0, checked; () makes every number a row of its own."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     if axis is None:
         return tuple(range(ndim))
-    # `int` first: what an abstract class takes to answer is felt in a call on few numbers.
-    wanted = (axis,) if isinstance(axis, int) or not isinstance(axis, Sequence) else axis
     axes = []
-    for one in map(operator.index, wanted):
-        if not -ndim <= one < ndim:
-            raise np.exceptions.AxisError(one, ndim)
-        axes.append(one % ndim)
+    for one in axis if isinstance(axis, Sequence) else (axis,):
+        try:
+            index = operator.index(one)
+        except TypeError:
+            message = f"axis must be an int, a tuple of ints or None, not {axis!r}"
+            raise TypeError(message) from None
+        if not -ndim <= index < ndim:
+            raise np.exceptions.AxisError(index, ndim)
+        axes.append(index % ndim)
     if len(set(axes)) != len(axes):
         raise ValueError(f"duplicate value in axis {axis!r}")
     return tuple(sorted(axes))
@@ -219,7 +268,7 @@ def batch_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...
 def rows_last(array: npt.NDArray[Any], axes: tuple[int, ...]) -> npt.NDArray[Any]:
     """The batch shape and K: a view where the strides allow it, ValueError when K = 0."""
     for a in axes:
-        if array.shape[a] == 0:
+        if not array.shape[a]:
             raise ValueError(f"axis {a} has length 0 in shape {array.shape}: a row needs an entry")
     if axes == (array.ndim - 1,):
         return array
@@ -232,13 +281,17 @@ def rows_back(
     rows: npt.NDArray[Any], axes: tuple[int, ...], shape: tuple[int, ...]
 ) -> npt.NDArray[Any]:
     """The inverse of `rows_last`: rows in an array of `shape`."""
+    if axes == (len(shape) - 1,):
+        return rows if rows.shape == shape else rows.reshape(shape)
     moved = rows.reshape(batch_shape(shape, axes) + tuple(shape[a] for a in axes))
     return np.moveaxis(moved, range(len(shape) - len(axes), len(shape)), axes)
 
 
 def _rows(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
     last = rows_last(array, axes)
-    return np.ascontiguousarray(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
+    if last.ndim != 2:
+        last = last.reshape(-1, last.shape[-1])
+    return last if last.flags.c_contiguous else np.ascontiguousarray(last)
 
 
 def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Labels:
@@ -252,12 +305,16 @@ def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Lab
         raise IndexError(f"label {huge} is outside 0 .. K-1 for K = {length}")
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"labels must be integers, not dtype {labels.dtype}")
-    try:
-        labels = np.broadcast_to(labels, shape)
-    except ValueError:
-        message = f"labels of shape {labels.shape} do not broadcast to the batch shape {shape}"
-        raise ValueError(message) from None
-    if labels.size and not (labels.min() >= 0 and labels.max() < length):
+    if labels.shape != shape:
+        try:
+            labels = np.broadcast_to(labels, shape)
+        except ValueError:
+            message = f"labels of shape {labels.shape} do not broadcast to the batch shape {shape}"
+            raise ValueError(message) from None
+    # argmin and argmax cost a fraction of the reductions where there are few.
+    if labels.size and not (
+        0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < length
+    ):
         outside = (labels < 0) | (labels >= length)
         raise IndexError(f"label {labels[outside][0]} is outside 0 .. K-1 for K = {length}")
     return labels.astype(np.intp, copy=False)

@@ -14,122 +14,70 @@ doi:10.1093/imanum/draa038: the rounding of x - m costs max - min units of u.
 In fp16 the sum, and what is done with it, is kept in fp32 and rounded once (`rows.row_sum`).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FloatArray
-from numerics.rows import Axis, Labels, row_max, row_sum
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at, row_max, row_sum
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
-    exponentials = np.exp(x - row_max(x))
-    quotient: FloatArray = exponentials / row_sum(exponentials)
-    return quotient
-
-
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    shifted = x - row_max(x)
-    result: FloatArray = shifted - np.log(row_sum(np.exp(shifted)))
-    return result
-
-
-def _shifted_back(x: FloatArray) -> FloatArray:
-    shift = row_max(x)
-    result: FloatArray = (shift + np.log(row_sum(np.exp(x - shift))))[:, 0]
-    return result
-
-
-_log_sum_exp = rows.guarded("log_sum_exp")(_shifted_back)
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = _shifted_back(x) - rows.at_label(x, labels)
-    return result
-
-
-def stable_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("softmax")
+def stable_softmax(x: Rows) -> Rows:
     """exp(x_i - m) / sum_j exp(x_j - m) with m the largest entry.
 
-    Parameters
-    ----------
-    x : array_like
-        float16, float32 or float64 in any memory or byte order; integers and booleans are
-        computed in float64. Never written to.
-    axis : int, sequence of ints, or None
-        What makes up a row; None takes the whole array as one.
-
-    Returns
-    -------
-    ndarray of the shape and (native) dtype of `x`.
-
-    Raises
-    ------
-    TypeError
-        For any other dtype, by name.
-    ValueError
-        When an axis of the row has length 0 or is named twice.
-    AxisError
-        When `x` has no such axis.
-
-    Notes
-    -----
-    Rows with NaN or +inf give NaN, a row of -inf gives 1/K, and a single -inf gives exactly 0.
-    Bound, in units of u: `bounds.stable_softmax`, about log2(K) + 2 + 2 (max - min).
+    The bound, in units of u, is about log2(K) + 2 + 2 (max - min).
 
     >>> stable_softmax([0.0, 0.0, float("-inf"), 0.0, 0.0])
     array([0.25, 0.25, 0.  , 0.25, 0.25])
     """
-    return rows.elementwise(_softmax, x, axis)
+    exponentials = np.exp(x - row_max(x))
+    return exponentials / row_sum(exponentials)
 
 
-def stable_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("log_softmax")
+def stable_log_softmax(x: Rows) -> Rows:
     """(x_i - m) - log sum_j exp(x_j - m) with m the largest entry.
 
-    Shapes, dtypes and errors: as `stable_softmax`. Rows with NaN or +inf give NaN, a row of -inf
-    gives -log K, and a single -inf gives -inf.
-    Bound: `bounds.stable_log_softmax`, an absolute one; a result near 0 may keep no digit.
+    The bound is an absolute one: a result near 0 may keep no digit.
 
     >>> stable_log_softmax([0.0, 0.0])
     array([-0.69314718, -0.69314718])
     """
-    return rows.elementwise(_log_softmax, x, axis)
+    shifted = x - row_max(x)
+    return shifted - np.log(row_sum(np.exp(shifted)))
 
 
-def stable_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+@operation("log_sum_exp")
+def stable_log_sum_exp(x: Rows) -> Rows:
     """m + log sum_j exp(x_j - m) with m the largest entry.
 
-    Shapes, dtypes and errors: as `stable_softmax`, but `axis` is reduced (`keepdims=True` leaves
-    it with length 1). A NaN gives NaN, +inf gives +inf, a row of -inf gives -inf.
-    Bound: `bounds.stable_log_sum_exp`, an absolute one: |result| and a few units of u.
+    The bound is an absolute one, |result| and a few units of u.
 
     >>> print(stable_log_sum_exp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
+    shift = row_max(x)
+    return shift + np.log(row_sum(np.exp(x - shift)))
 
 
 log_sum_exp = stable_log_sum_exp
 """The name that the lab asks for."""
 
 
-def stable_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy")
+def stable_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """log_sum_exp(x) - x_y: the cross-entropy of the label y, straight from the logits.
 
-    `y` holds integer labels 0 .. K-1 and broadcasts to the shape of `x` without `axis`; that is
-    the shape of the result. TypeError for labels that are not integers, IndexError for one outside
-    0 .. K-1, else errors as `stable_softmax`. A label on -inf gives +inf, rows with NaN or +inf
-    give NaN, a row of -inf gives log K.
-    Bound: `bounds.stable_cross_entropy`, an absolute one.
+    The bound is an absolute one.
 
     >>> print(stable_cross_entropy([1.0, 92.0, 3.0, 0.0, 2.0], 0))
     91.0
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    return stable_log_sum_exp.formula(x) - row_at(x, labels)
+
+
+METHOD = Method(
+    "stable",
+    "subtract the largest logit first",
+    "Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038, with shift",
+    (stable_softmax, stable_log_softmax, stable_log_sum_exp, stable_cross_entropy),
+)

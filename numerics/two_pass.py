@@ -16,17 +16,14 @@ Source: Dukhan & Ablavatski (2020), arXiv:2001.04438. They find N in the pass th
 no such loop, and takes the maximum of the n_i.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from numerics import rows
-from numerics.formats import FP16, FP32, FP64, FloatArray, format_of
-from numerics.rows import Axis, Labels, row_max, row_sum
+from numerics.formats import FP16, FP32, FP64, format_of
+from numerics.method import Method, operation
+from numerics.rows import Labels, Rows, row_at, row_max, row_sum
 
 # ln 2 = high + low with so few bits in high that n high is exact for |n| < 2^6, 2^9, 2^12.
 LN2 = {
@@ -38,10 +35,9 @@ REACH = {FP16.name: 20.0, FP32.name: 170.0, FP64.name: 1400.0}
 """Largest |m| without a shift. Twice that is cut off below: such a term is 0 beside that of m."""
 
 
-def _pairs(x: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
+def _pairs(x: Rows) -> tuple[Rows, Rows, Any]:
     """The shift (0 within reach), mantissas a_i, and integer exponents n_i."""
-    name = format_of(x.dtype).name
-    number = x.dtype.type
+    name, number = format_of(x.dtype).name, x.dtype.type
     largest = row_max(x)
     shift = np.where(np.abs(largest) <= REACH[name], number(0), largest)
     reachable = np.maximum(x - shift, number(-2 * REACH[name]))
@@ -51,91 +47,63 @@ def _pairs(x: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
     return shift, mantissa, exponent.astype(np.int32)
 
 
-def _total(mantissa: FloatArray, exponent: Any) -> tuple[FloatArray, Any]:
+def _total(mantissa: Rows, exponent: Any) -> tuple[Rows, Any]:
     """s and N of each row, shape (rows, 1)."""
     largest = exponent.max(axis=1, keepdims=True)
     return row_sum(np.ldexp(mantissa, exponent - largest)), largest
 
 
-@rows.guarded("softmax")
-def _softmax(x: FloatArray) -> FloatArray:
+@operation("softmax")
+def two_pass_softmax(x: Rows) -> Rows:
+    """(a_i / s) 2^(n_i - N), exp(x_i) = a_i 2^(n_i).
+
+    >>> two_pass_softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
     _, mantissa, exponent = _pairs(x)
     total, largest = _total(mantissa, exponent)
-    result: FloatArray = np.ldexp(mantissa / total, exponent - largest)
-    return result
+    return np.ldexp(mantissa / total, exponent - largest)
 
 
-def _log_of_total(x: FloatArray) -> FloatArray:
-    """y = shift + (N ln 2 + log s), shape (rows, 1)."""
+@operation("log_softmax")
+def two_pass_log_softmax(x: Rows) -> Rows:
+    """x_i - (N ln 2 + log s).
+
+    >>> two_pass_log_softmax([0.0, 0.0])
+    array([-0.69314718, -0.69314718])
+    """
+    return x - two_pass_log_sum_exp.formula(x)
+
+
+@operation("log_sum_exp")
+def two_pass_log_sum_exp(x: Rows) -> Rows:
+    """shift + (N ln 2 + log s), the shift 0 within `REACH`.
+
+    >>> print(two_pass_log_sum_exp([1000.0, 1000.0]))
+    1000.6931471805599
+    """
     shift, mantissa, exponent = _pairs(x)
     total, largest = _total(mantissa, exponent)
     high, low = (total.dtype.type(part) for part in LN2[format_of(total.dtype).name])
     count = largest.astype(total.dtype)
     computed = shift + (count * high + (count * low + np.log(total)))
-    # log-sum-exp is never below the largest logit; rounding may say so, and log p > 0 then.
-    result: FloatArray = np.maximum(computed, row_max(x))
-    return result
+    # It is never below the largest logit; rounding may say so, and log p > 0 then.
+    return np.maximum(computed, row_max(x))
 
 
-@rows.guarded("log_softmax")
-def _log_softmax(x: FloatArray) -> FloatArray:
-    result: FloatArray = x - _log_of_total(x)
-    return result
-
-
-@rows.guarded("log_sum_exp")
-def _log_sum_exp(x: FloatArray) -> FloatArray:
-    return _log_of_total(x)[:, 0]
-
-
-@rows.guarded("cross_entropy")
-def _cross_entropy(x: FloatArray, labels: Labels) -> FloatArray:
-    result: FloatArray = _log_of_total(x)[:, 0] - rows.at_label(x, labels)
-    return result
-
-
-def two_pass_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """(a_i / s) 2^(n_i - N), exp(x_i) = a_i 2^(n_i).
-
-    Shapes, dtypes, errors and special rows: as `stable_softmax`. Bound: `bounds.two_pass_softmax`.
-
-    >>> two_pass_softmax([1000.0, 1000.0])
-    array([0.5, 0.5])
-    """
-    return rows.elementwise(_softmax, x, axis)
-
-
-def two_pass_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
-    """x_i - (N ln 2 + log s).
-
-    Shapes, dtypes, errors and special rows: as `stable_log_softmax`.
-    Bound: `bounds.two_pass_log_softmax`.
-
-    >>> two_pass_log_softmax([0.0, 0.0])
-    array([-0.69314718, -0.69314718])
-    """
-    return rows.elementwise(_log_softmax, x, axis)
-
-
-def two_pass_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
-    """N ln 2 + log s.
-
-    Shapes, dtypes, errors and special rows: as `stable_log_sum_exp`.
-    Bound: `bounds.two_pass_log_sum_exp`.
-
-    >>> print(two_pass_log_sum_exp([1000.0, 1000.0]))
-    1000.6931471805599
-    """
-    return rows.reduction(_log_sum_exp, x, axis, keepdims)
-
-
-def two_pass_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy")
+def two_pass_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """(N ln 2 + log s) - x_y.
-
-    Shapes, dtypes, errors and special rows: as `stable_cross_entropy`.
-    Bound: `bounds.two_pass_cross_entropy`.
 
     >>> print(two_pass_cross_entropy([0.0, 0.0], 1))
     0.6931471805599453
     """
-    return rows.labelled(_cross_entropy, x, y, axis)
+    return two_pass_log_sum_exp.formula(x) - row_at(x, labels)
+
+
+METHOD = Method(
+    "two_pass",
+    "exponentials as mantissa and exponent, no shift",
+    "Dukhan & Ablavatski (2020), arXiv:2001.04438",
+    (two_pass_softmax, two_pass_log_softmax, two_pass_log_sum_exp, two_pass_cross_entropy),
+)

@@ -32,9 +32,7 @@ RIVALS = ("scipy", "torch", "jax")
 OPERATIONS = ("softmax", "log_softmax", "log_sum_exp")
 IN_A_ROW = 0.005
 """Seconds that one measurement takes at least, in as many calls."""
-
 TABLES = ("steps", "calls", "sampled")
-
 Table: TypeAlias = dict[str, dict[str, float]]
 """Figures by name of a row and of a column."""
 

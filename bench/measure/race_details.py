@@ -16,7 +16,7 @@ from bench.measure.race import IN_A_ROW, Table
 from bench.measure.timing import Call, interleaved
 from bench.subjects.peers.peer import Peer
 from numerics import FORMATS, METHODS, fast_softmax
-from numerics.fast import half, kernels, sums
+from numerics.fast import half, kernels
 
 SMALL = ((5,), (1, 5), (600,), (32, 10), (8, 64), (4, 600), (4096,), (50_257,))
 SAMPLED_CELLS = tuple(itertools.product(FORMATS, (5, 64, 600, 4096)))
@@ -57,7 +57,7 @@ def _steps_on(x: npt.NDArray[Any]) -> dict[str, Call]:
         "largest of the block": x.max,
         "sum of a row: `np.add.reduce`": lambda: np.add.reduce(x, axis=1),
         "sum of a row: `x @ ones`": lambda: x @ ones,
-        "sum of a row: `fast`": lambda: sums.row_sums(x, x.dtype),
+        "sum of a row: `fast`": lambda: kernels.row_sums(x),
         "times a number for each row: broadcast": lambda: np.multiply(x, by_row[:, None], out=out),
         "times a number for each row: broadcast, small buffer": unbuffered,
         "times a number for each row: `np.repeat`": lambda: np.multiply(

@@ -1,1 +1,1 @@
-"""Run files in and out, and where measured: what is kept of a run. May import subjects, inputs."""
+"""Run files in and out, with all that is written of a run. May import subjects and inputs."""

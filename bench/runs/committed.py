@@ -6,10 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 """The checkout."""
-
 VERSIONS = Path("runs") / "versions"
-"""The committed runs, inside the committed results folder."""
-
+"""The committed runs by NumPy version, inside the committed results folder."""
 REFERENCE = Path("runs") / "reference.json.xz"
 """The committed reference run, inside the committed results folder."""
 RACE = "race.json"

@@ -26,7 +26,6 @@ def write(
     files: Sequence[Path], output: Path, committed: Path, alone: bool, track: Track
 ) -> list[str]:
     """Write the report and return lines that say what was found and where to look."""
-
     from bench.show import plots, tables, versions
 
     into_committed = output.resolve() == committed.resolve()

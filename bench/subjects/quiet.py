@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import os
 import sys
@@ -26,7 +25,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def aside() -> Iterator[None]:
-    """What is printed goes to standard error, whoever prints it, compiled code included."""
+    """What is printed goes to standard error, whoever prints it, compiled code included.
+
+    What C has in its buffers it writes at exit: `bench.__main__` sends that after the rest.
+    """
     sys.stdout.flush()
     with contextlib.ExitStack() as undone:
         with contextlib.suppress(OSError):  # one of them is closed
@@ -34,12 +36,5 @@ def aside() -> Iterator[None]:
             undone.callback(os.close, kept)
             os.dup2(2, 1)
             undone.callback(os.dup2, kept, 1)
-            undone.callback(_flush_c)
         undone.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
-
-
-def _flush_c() -> None:
-    """What C has in its buffers would be written at exit, when standard output is back."""
-    with contextlib.suppress(OSError, TypeError, AttributeError):  # not on every system
-        ctypes.CDLL(None).fflush(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numerics import METHODS, OPERATIONS, Method
+from numerics import METHODS, OPERATIONS, Method, bounds
 from numerics.facts import Bound
 
 FOREIGN = (Exception, SystemExit)
@@ -74,12 +74,11 @@ def printable(text: str, length: int) -> str:
 def of_method(method: Method) -> Subject:
     """One of our own methods as a subject."""
     functions = {operation: getattr(method, operation) for operation in OPERATIONS}
-    claims = {**method.bounds, **method.promises}
     return Subject(
         method.name,
         functions,
         method.formats,
-        claims,
+        bounds.of(method.name),
         method.keeps_policy,
         method.correctly_rounded,
         ours=True,

@@ -1,13 +1,21 @@
-"""Exact values, unrounded, as arrays of three numbers each."""
+"""Exact values, unrounded, as arrays of three numbers each.
+
+Rounding to a format is integer arithmetic on mpmath's mantissa and exponent, because `float(mpf)`
+misrounds subnormal numbers (mpmath#942).
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from numerics.formats import FloatArray, Format
+
+Parts: TypeAlias = tuple[int, float, int]
 
 
 @dataclass(frozen=True)
@@ -40,3 +48,27 @@ LAYOUT = np.dtype([("significand", "<f8"), ("fraction", "<f8"), ("exponent", "<i
 def unpack(packed: npt.NDArray[np.void]) -> Exact:
     """The three numbers of each output, apart."""
     return Exact(packed["significand"], packed["fraction"], packed["exponent"])
+
+
+def split(value: Any, format: Format) -> Parts:
+    """An mpf as (significand, fraction, exponent) of `Exact`, by integer arithmetic alone."""
+    sign, mantissa, exponent, bits = value._mpf_
+    mantissa = int(mantissa)
+    if mantissa == 0:
+        raise ValueError(f"{value} has no parts: zero, NaN and infinity are treated apart")
+    binade = max(exponent + bits - 1, format.min_exponent)
+    ulp_exponent = binade - format.precision + 1
+    shift = exponent - ulp_exponent
+    if shift >= 0:
+        return (-1 if sign else 1) * (mantissa << shift), 0.0, ulp_exponent
+    if bits + shift < -1:  # far below half an ulp: exp(-1e9) has no room for 2^-shift
+        fraction = math.ldexp(mantissa / (1 << bits), bits + shift)
+        return 0, -fraction if sign else fraction, ulp_exponent
+    unit = 1 << -shift
+    significand, remainder = divmod(mantissa, unit)
+    if 2 * remainder > unit or (2 * remainder == unit and significand % 2):
+        significand, remainder = significand + 1, remainder - unit
+    fraction = remainder / unit
+    return (
+        (-significand, -fraction, ulp_exponent) if sign else (significand, fraction, ulp_exponent)
+    )

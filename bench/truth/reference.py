@@ -1,16 +1,13 @@
 """The truth: the four operations in mpmath, on the input as rounded to the format under test.
 
 `compute` evaluates the definitions at a precision and again at twice that precision, and goes on
-doubling until both agree to 2^-20 ulp. `Exact` carries the unrounded values. `Cache` keeps them on
-disk. Rounding to a format is integer arithmetic on mpmath's mantissa and exponent, because
-`float(mpf)` misrounds subnormal numbers (mpmath#942). Knows no subject.
+doubling until both agree to 2^-20 ulp. `Cache` keeps the exact values on disk. Knows no subject.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +25,7 @@ from mpmath import mp
 from bench.inputs.cases import Batch, checksum
 from bench.runs.files import write_whole
 from bench.truth.definitions import definitions, special_row
-from bench.truth.exact import LAYOUT, Exact, unpack
+from bench.truth.exact import LAYOUT, Exact, split, unpack
 from numerics.formats import FORMATS, FloatArray, Format
 from numerics.method import OPERATIONS
 
@@ -38,35 +35,6 @@ AGREEMENT = 20
 """Two evaluations agree when they differ by at most 2^-AGREEMENT ulp."""
 VERSION = 3
 """Part of every cache key; raise it when a definition or the layout of `Exact` changes."""
-
-Parts: TypeAlias = tuple[int, float, int]
-
-
-# --- The definitions -----------------------------------------------------------------------------
-
-
-def split(value: Any, format: Format) -> Parts:
-    """An mpf as (significand, fraction, exponent) of `Exact`, by integer arithmetic alone."""
-    sign, mantissa, exponent, bits = value._mpf_
-    mantissa = int(mantissa)
-    if mantissa == 0:
-        raise ValueError(f"{value} has no parts: zero, NaN and infinity are treated apart")
-    binade = max(exponent + bits - 1, format.min_exponent)
-    ulp_exponent = binade - format.precision + 1
-    shift = exponent - ulp_exponent
-    if shift >= 0:
-        return (-1 if sign else 1) * (mantissa << shift), 0.0, ulp_exponent
-    if bits + shift < -1:  # far below half an ulp: exp(-1e9) has no room for 2^-shift
-        fraction = math.ldexp(mantissa / (1 << bits), bits + shift)
-        return 0, -fraction if sign else fraction, ulp_exponent
-    unit = 1 << -shift
-    significand, remainder = divmod(mantissa, unit)
-    if 2 * remainder > unit or (2 * remainder == unit and significand % 2):
-        significand, remainder = significand + 1, remainder - unit
-    fraction = remainder / unit
-    return (
-        (-significand, -fraction, ulp_exponent) if sign else (significand, fraction, ulp_exponent)
-    )
 
 
 # --- From rows to exact values -------------------------------------------------------------------

@@ -25,12 +25,10 @@ exp errs by u and the sum is sequential.
 """
 
 from numerics.bounds.fast import (
-    PROMISED_ULP,
     fast_cross_entropy,
     fast_log_softmax,
     fast_log_sum_exp,
     fast_softmax,
-    fast_softmax_promise,
 )
 from numerics.bounds.precise import (
     PAIR,
@@ -79,10 +77,21 @@ from numerics.bounds.unshifted import (
     two_pass_log_sum_exp,
     two_pass_softmax,
 )
+from numerics.facts import Bound
+from numerics.method import OPERATIONS
+
+
+def of(method: str) -> dict[str, Bound]:
+    """The bounds of a method by operation; they are named as its functions are.
+
+    >>> of("stable")["softmax"] is stable_softmax
+    True
+    """
+    return {operation: globals()[f"{method}_{operation}"] for operation in OPERATIONS}
+
 
 __all__ = [
     "PAIR",
-    "PROMISED_ULP",
     "base2_cross_entropy",
     "base2_log_softmax",
     "base2_log_sum_exp",
@@ -103,7 +112,6 @@ __all__ = [
     "fast_log_softmax",
     "fast_log_sum_exp",
     "fast_softmax",
-    "fast_softmax_promise",
     "log1p_cross_entropy",
     "log1p_log_softmax",
     "log1p_log_sum_exp",
@@ -112,6 +120,7 @@ __all__ = [
     "naive_log_softmax",
     "naive_log_sum_exp",
     "naive_softmax",
+    "of",
     "online_cross_entropy",
     "online_log_softmax",
     "online_log_sum_exp",

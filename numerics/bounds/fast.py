@@ -9,47 +9,23 @@ import numpy.typing as npt
 
 from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
-from numerics.facts import ELEMENTARY, Array, RowFacts
-from numerics.fast.kernels import RANGES
-from numerics.fast.sums import CHUNK, FEW, PIECES, SHORT, WHOLE, piece_of
+from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
+from numerics.fast.kernels import FEW, RANGES, SHORT
 from numerics.formats import FP16, FP64, Format
 
-PROMISED_ULP = {"fp16": 0.6, "fp32": 6.0, "fp64": 4.0}
-"""What softmax promises where it does not shift, and bench/test_accuracy.py asserts on every case.
-
-A recorded figure, not a theorem: the theorem adds up the largest errors of two exponentials and of
-all additions, which no input of the harness has at once. Rows drawn to be hard exceed it, by how
-much is in docs/fast.md.
-"""
 EDGE = 1e-3
 """How close to a threshold a sum has to be for the computed one to be on its other side."""
 
 
-def _einsum_depth(n: int) -> int:
-    """Roundings of np.einsum's sum of n contiguous numbers: 4 partial sums at least, and joining.
+def _depth(length: int) -> int:
+    """Roundings of `kernels.row_sums`, at most.
 
-    With vectors there are more partial sums; without, four numbers are added to one at a time.
-    """
-    return n // 4 + 6
-
-
-def _softmax_depth(length: int, of: Format) -> int:
-    """Roundings of `sums.row_sums`: those of `_depth`, and one for the largest term in fp64."""
-    whole, piece = WHOLE[of.dtype], PIECES[of.dtype]
-    return _depth(length, whole, piece) + (of == FP64 and length > whole)
-
-
-def _depth(length: int, whole: int, piece: int) -> int:
-    """Roundings of sums of few, of one np.einsum, or of pieces, their sums, and chunks joined.
-
-    At most: fp32 and fp16 add up the sums of pieces in fp64.
+    One by one; by np.einsum, four at least at a time, or in several partial sums that are joined;
+    by np.add.reduce, pairwise.
     """
     if length <= FEW:
         return length - 1
-    if length <= whole:
-        return _einsum_depth(length)
-    pieces = -(-length // piece_of(length, piece))
-    return _einsum_depth(piece_of(length, piece)) + _einsum_depth(pieces) + 1 + (length > CHUNK)
+    return length // 4 + 6 if length <= SHORT else summation_depth(length)
 
 
 # --- Softmax ------------------------------------------------------------------------------------
@@ -82,7 +58,7 @@ def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) ->
     shift = np.where(kept, 0.0, rows.gap + rows.mean(rows.gap) + underflow(rows, exp))
     lost = 2 * exp * length * rows.format.smallest_normal
     quotient = 2 if of == FP64 else 1
-    roundings = 2 * exp + _softmax_depth(length, of) + lost + quotient + shift
+    roundings = 2 * exp + _depth(length) + lost + quotient + shift
     return relative(rows.softmax, roundings, rows.format) + 2 * (exp + 1) * (
         rows.format.smallest_normal
     )
@@ -97,14 +73,6 @@ def fast_softmax(rows: RowFacts) -> Array:
     if rows.format == FP16:
         return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows), FP16), rows)
     return _softmax_theorem(rows, unshifted(rows), rows.format)
-
-
-def fast_softmax_promise(rows: RowFacts) -> Array:
-    """`fast_softmax`, and where nothing is shifted at most `PROMISED_ULP`: no theorem."""
-    theorem = fast_softmax(rows)
-    _, exponent = np.frexp(np.maximum(rows.softmax, rows.format.smallest_normal))
-    promised = np.ldexp(PROMISED_ULP[rows.format.name], exponent)
-    return np.where(unshifted(rows), np.minimum(theorem, promised), theorem)
 
 
 def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
@@ -123,7 +91,7 @@ def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
 def _log_sum(rows: RowFacts) -> Array:
     """Error of log1p(r): of r, whose terms err by their gaps, exp and additions, and of log1p."""
     elementary, u = ELEMENTARY[rows.format.name], rows.format.unit_roundoff
-    depth = _depth(rows.x.shape[1], SHORT, SHORT)
+    depth = _depth(rows.x.shape[1])
     lost = underflow(rows, elementary.exp)
     terms = relative(rows.other_exp, rows.gap + elementary.exp + depth, rows.format)
     error = (terms.sum(axis=1, keepdims=True) + lost) / (1 + rows.others)

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,58 +33,62 @@ from numerics import rows
 from numerics.exact.rounding import magnitudes
 from numerics.exact.stages import BATCH, evaluate, stages_of
 from numerics.formats import FloatArray, format_of
-from numerics.method import OPERATIONS
-from numerics.rows import POLICIES, Axis, Labels, special_rows
+from numerics.method import OPERATIONS, Method, operation
+from numerics.rows import POLICIES, Labels, Rows, special_rows
 
 
-def exact_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("softmax", guarded=False)
+def exact_softmax(x: Rows) -> Rows:
     """exp(x_i) / sum_j exp(x_j), correctly rounded.
 
-    Shapes, dtypes and errors: as `stable_softmax`. Special rows as there, 1/K rounded correctly,
-    too. Bound: `bounds.exact_softmax`, half an ulp.
+    Special rows as `stable_softmax`, 1/K rounded correctly, too. Bound: `bounds.exact_softmax`,
+    half an ulp.
 
     >>> import numpy as np
     >>> exact_softmax(np.array([0.0, 1.0, 2.0], np.float32))
     array([0.09003057, 0.24472848, 0.66524094], dtype=float32)
     """
-    return rows.elementwise(lambda x: _evaluate("softmax", x), x, axis)
+    return _evaluate("softmax", x)
 
 
-def exact_log_softmax(x: npt.ArrayLike, /, *, axis: Axis = -1) -> FloatArray:
+@operation("log_softmax", guarded=False)
+def exact_log_softmax(x: Rows) -> Rows:
     """x_i - log sum_j exp(x_j), correctly rounded.
 
-    Shapes, dtypes and errors: as `stable_log_softmax`. Special rows as there, -log K rounded
-    correctly, too. Bound: `bounds.exact_log_softmax`, half an ulp.
+    Special rows as `stable_log_softmax`, -log K rounded correctly, too. Bound:
+    `bounds.exact_log_softmax`, half an ulp.
 
     >>> exact_log_softmax([0.0, -40.0])
     array([-4.24835426e-18, -4.00000000e+01])
     """
-    return rows.elementwise(lambda x: _evaluate("log_softmax", x), x, axis)
+    return _evaluate("log_softmax", x)
 
 
-def exact_log_sum_exp(x: npt.ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False) -> Any:
+@operation("log_sum_exp", guarded=False)
+def exact_log_sum_exp(x: Rows) -> Rows:
     """log sum_j exp(x_j), correctly rounded; near 0, too.
 
-    Shapes, dtypes, special rows and errors: as `stable_log_sum_exp`; beyond the largest number,
-    infinity. Bound: `bounds.exact_log_sum_exp`, half an ulp.
+    Special rows as `stable_log_sum_exp`; beyond the largest number, infinity. Bound:
+    `bounds.exact_log_sum_exp`, half an ulp.
 
     >>> import math
     >>> print(exact_log_sum_exp([-math.log(2), -math.log(2)]))
     2.3190468138462996e-17
     """
-    return rows.reduction(lambda x: _evaluate("log_sum_exp", x), x, axis, keepdims)
+    return _evaluate("log_sum_exp", x)
 
 
-def exact_cross_entropy(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+@operation("cross_entropy", guarded=False)
+def exact_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """log sum_j exp(x_j) - x_y, correctly rounded.
 
-    Labels, shapes, dtypes and errors: as `stable_cross_entropy`. Special rows as there, log K
-    rounded correctly, too. Bound: `bounds.exact_cross_entropy`, half an ulp.
+    Special rows as `stable_cross_entropy`, log K rounded correctly, too. Bound:
+    `bounds.exact_cross_entropy`, half an ulp.
 
     >>> print(exact_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
-    return rows.labelled(lambda x, labels: _evaluate("cross_entropy", x, labels), x, y, axis)
+    return _evaluate("cross_entropy", x, labels)
 
 
 def undecided(operation: str, x: npt.ArrayLike, y: npt.ArrayLike = 0, /) -> dict[str, int]:
@@ -148,7 +151,16 @@ def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], 
     return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
 
 
+METHOD = Method(
+    "exact",
+    "correctly rounded, the same bits everywhere",
+    "our own, with the rounding test of Ziv (1991), doi:10.1145/114697.116813",
+    (exact_softmax, exact_log_softmax, exact_log_sum_exp, exact_cross_entropy),
+    correctly_rounded=True,
+)
+
 __all__ = [
+    "METHOD",
     "exact_cross_entropy",
     "exact_log_softmax",
     "exact_log_sum_exp",

@@ -8,63 +8,33 @@ few rows. So exponentiate first and look at the sum: where it is out of range, d
 with the shift. Not shifting is more accurate, too, since x - m is not rounded. Arrays are
 gone through in blocks that fit a cache. fp16 is computed in fp32, converted by integer operations.
 When to use it: in production. When not: where the last digit counts; take `compensated`.
-Bound: `bounds.fast_*`, after the unshifted case of Blanchard, Higham & Higham (2021),
-doi:10.1093/imanum/draa038. On the harness's inputs softmax is held to less where it does not
-shift: `bounds.PROMISED_ULP`.
-Source: Blanchard, Higham & Higham (2021), unshifted; the layout is our own, chosen by measurement.
+Bound and source: `bounds.fast_*`, after the unshifted case of Blanchard, Higham & Higham (2021),
+doi:10.1093/imanum/draa038; the largest errors known and how the layout was chosen: docs/fast.md.
 
 `out=` takes the result and may be the input itself, `workers=` is SciPy's: 1 by default, -1 for all
 cores. The bits of a row depend on that row alone: not on `workers`, `out`, the batch or the layout.
-
-What was measured to choose blocks, sums and conversions: docs/fast.md.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
-from numerics import rows
-from numerics.fast import kernels, stream
-from numerics.formats import FloatArray
-from numerics.rows import Axis
+from numerics.fast import few, kernels, stream
+from numerics.fast.stream import Cores, Out
+from numerics.method import Method
+from numerics.rows import Axis, only
 
 
-def fast_softmax(
-    x: npt.ArrayLike,
-    /,
-    *,
-    axis: Axis = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
-) -> FloatArray:
+def fast_softmax(x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: Cores = 1) -> Any:
     """exp(x_i) / sum_j exp(x_j), shifted by the largest entry only where the sum asks for it.
 
-    Parameters
-    ----------
-    x, axis :
-        As `stable_softmax`; over several axes that are not the last of a contiguous array, the
-        input is copied.
-    out : ndarray, optional
-        Where to put the result: shape and dtype of `x`; may be `x` itself.
-    workers : int, optional
-        Most threads to share the rows among, in blocks of up to 4 MiB; -1 takes all cores, -2 all
-        but one. The bits are the same.
-
-    Returns
-    -------
-    ndarray of the shape and (native) dtype of `x`: `out`, if it was given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `stable_softmax`, and for an `out` of another dtype or shape, and workers = 0.
-
-    Notes
-    -----
-    Special rows: as `stable_softmax`. Bound, in units of u: `bounds.fast_softmax`.
+    As `stable_softmax`, and `out` takes the result: an array of the shape and dtype of `x`, which
+    may be `x` itself. `workers` is the most threads to share the rows among, in blocks of up to
+    4 MiB; -1 takes all cores, -2 all but one; the bits are the same. TypeError or ValueError for
+    any other `out` and for workers = 0. Over several axes that are not the last of a contiguous
+    array, the input is copied. Bound, in units of u: `bounds.fast_softmax`.
 
     >>> import numpy as np
     >>> x = np.array([0.0, 0.0, -np.inf])
@@ -73,21 +43,15 @@ def fast_softmax(
     >>> x
     array([0.5, 0.5, 0. ])
     """
-    if type(x) is np.ndarray and x.ndim == 1 and out is None and axis == -1:
-        result = kernels.softmax_of_one(x)
-        if result is not None:
-            return result
-    return stream.elementwise(kernels.softmax, x, axis, out, workers, needs_room=False)
+    shift = few.all_shift(x, axis, out, workers)
+    if shift is not None:
+        return few.softmax(x, shift)
+    return stream.apply(kernels.softmax, x, axis, out, workers, in_out=True)
 
 
 def fast_log_softmax(
-    x: npt.ArrayLike,
-    /,
-    *,
-    axis: Axis = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
-) -> FloatArray:
+    x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: Cores = 1
+) -> Any:
     """(x_i - m) - log1p(r), r the sum without the largest term.
 
     Parameters, shapes and errors: as `fast_softmax`; special rows: as `stable_log_softmax`.
@@ -97,17 +61,13 @@ def fast_log_softmax(
     >>> bool(fast_log_softmax([0.0, -40.0])[0] == -np.exp(-40.0))
     True
     """
-    return stream.elementwise(kernels.log_softmax, x, axis, out, workers)
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.log_softmax(x)
+    return stream.apply(kernels.log_softmax, x, axis, out, workers)
 
 
 def fast_log_sum_exp(
-    x: npt.ArrayLike,
-    /,
-    *,
-    axis: Axis = -1,
-    keepdims: bool = False,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
+    x: ArrayLike, /, *, axis: Axis = -1, keepdims: bool = False, out: Out = None, workers: Cores = 1
 ) -> Any:
     """m + log1p(r), r the sum without the largest term.
 
@@ -117,17 +77,13 @@ def fast_log_sum_exp(
     >>> print(fast_log_sum_exp([0.0, -40.0]))
     4.248354255291589e-18
     """
-    return stream.reduction(kernels.log_sum_exp, x, axis, out, workers, keepdims=keepdims)
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.log_sum_exp(x, keepdims)
+    return stream.apply(kernels.log_sum_exp, x, axis, out, workers, keepdims=keepdims)
 
 
 def fast_cross_entropy(
-    x: npt.ArrayLike,
-    y: npt.ArrayLike,
-    /,
-    *,
-    axis: int = -1,
-    out: FloatArray | None = None,
-    workers: int | None = 1,
+    x: ArrayLike, y: ArrayLike, /, *, axis: int = -1, out: Out = None, workers: Cores = 1
 ) -> Any:
     """log1p(r) + (m - x_y), r the sum without the largest term.
 
@@ -137,7 +93,16 @@ def fast_cross_entropy(
     >>> print(fast_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
-    return stream.reduction(kernels.cross_entropy, x, rows.only(axis), out, workers, labels=y)
+    if few.all_shift(x, axis, out, workers) is not None:
+        return few.cross_entropy(x, y)
+    return stream.apply(kernels.cross_entropy, x, only(axis), out, workers, labels=y)
 
 
-__all__ = ["fast_cross_entropy", "fast_log_softmax", "fast_log_sum_exp", "fast_softmax"]
+METHOD = Method(
+    "fast",
+    "blocks in the cache, shift only where needed",
+    "Blanchard, Higham & Higham (2021), unshifted; layout by measurement",
+    (fast_softmax, fast_log_softmax, fast_log_sum_exp, fast_cross_entropy),
+)
+
+__all__ = ["METHOD", "fast_cross_entropy", "fast_log_softmax", "fast_log_sum_exp", "fast_softmax"]

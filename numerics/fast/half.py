@@ -1,10 +1,9 @@
 """fp16 to fp32 and back by integer operations on the bits, several times faster than casts.
 
-NumPy converts one number at a time; shifts, masks and products work on whole vectors
-(docs/fast.md has the times).
-Both formats hold sign, exponent and fraction in this order, so 13 more bits of fraction and a
-product by 2^112, the difference of the exponents' biases, make one from the other. Subnormal
-numbers come out right, since a product by a power of two moves them in and out of their range.
+NumPy converts one number at a time; shifts, masks and products work on whole vectors (docs/fast.md
+has the times). Both formats hold sign, exponent and fraction in this order, so 13 more bits of
+fraction and a product by 2^112, the difference of the exponents' biases, make one from the other.
+Subnormal numbers come out right: a product by a power of two moves them in and out of their range.
 """
 
 from __future__ import annotations
@@ -15,15 +14,11 @@ from numerics.formats import FloatArray
 
 FRACTION_BITS = np.int32(13)
 HALF = np.int32(1 << 12)
-BIAS = np.float32(2.0**112)
-UNBIAS = np.float32(2.0**-112)
+BIAS, UNBIAS = np.float32(2.0**112), np.float32(2.0**-112)
 SIGN_AND_MAGNITUDE = np.int32(-0x70002000)  # 0x8fffe000
 SIGN = np.int16(-0x8000)
-INFINITY = 0x7C00
-MINUS_INFINITY = 0xFC00
+INFINITY, MINUS_INFINITY = 0x7C00, 0xFC00
 OVERFLOW = np.float32(2.0**16)
-TOGETHER = 2**14
-"""Numbers that are looked at together, so that temporaries stay small."""
 
 
 def widen(x: FloatArray, out: FloatArray) -> FloatArray:
@@ -35,17 +30,9 @@ def widen(x: FloatArray, out: FloatArray) -> FloatArray:
     np.bitwise_and(wide, SIGN_AND_MAGNITUDE, out=wide)
     np.multiply(out, BIAS, out=out)
     if bits.max() >= INFINITY or bits.view(np.uint16).max() >= MINUS_INFINITY:
-        flat = out.reshape(-1)
-        for start in range(0, flat.size, TOGETHER):
-            _set_special(flat[start : start + TOGETHER])
+        # The exponent of infinity and NaN has been taken for one more binade.
+        np.copyto(out, x, where=~np.isfinite(x))
     return out
-
-
-def _set_special(wide: FloatArray) -> None:
-    """Infinity and NaN, where their exponent has been taken for one more binade."""
-    wide[np.abs(wide) > OVERFLOW] = np.nan
-    wide[wide == OVERFLOW] = np.inf
-    wide[wide == -OVERFLOW] = -np.inf
 
 
 def narrow(x: FloatArray, out: FloatArray) -> None:
@@ -68,8 +55,3 @@ def narrow_negated(x: FloatArray, out: FloatArray) -> None:
     # -0 would be wrong for the 0 of a row of one: two's complement has the sign but for 0.
     np.bitwise_and(np.negative(bits, out=sign), SIGN, out=sign)
     np.bitwise_or(bits, sign, out=bits)
-
-
-def narrowed(x: FloatArray) -> FloatArray:
-    """`narrow` of a few numbers: the same bits by fewer calls."""
-    return ((x * UNBIAS).view(np.int32) + HALF >> FRACTION_BITS).astype(np.int16).view(np.float16)

@@ -1,9 +1,7 @@
 """What `fast` does with a block of rows. Knows neither axes nor workers.
 
-A kernel reads `x` of shape (rows, K), writes `out`, and has `room`: a contiguous array in the
-working format (fp32 for fp16) of the block's shape, or of one row of `CHUNK` columns where a
-row is longer. For softmax `room` may be `out` itself, for log_softmax into such an `out` it may
-have fewer rows.
+A kernel reads `x` of shape (rows, K), writes `out`, and has `room`: a contiguous array of the shape
+of `x` in the working format (fp32 for fp16). For softmax `room` may be `out` itself.
 
 Every choice depends on the row alone (K, its sum, its largest entry), never on its neighbours:
 questions about a whole block only ask whether there is a choice to make.
@@ -11,269 +9,165 @@ questions about a whole block only ask whether there is a choice to make.
 
 from __future__ import annotations
 
-import functools
-import math
-import operator
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from numerics.fast import half
-from numerics.fast.sums import FEW, joined, over_few, plain_sums, row_sums
 from numerics.formats import FP16, FP32, FP64, FloatArray, Format
-from numerics.rows import POLICIES, Labels, at_label, special_rows
+from numerics.rows import POLICIES, Labels, Special, overwrite, special_rows
 
-FEW_BYTES = 256
-"""Rows shorter than this are compared column by column, from here on argmax is faster."""
-MANY = 2**14
-"""Blocks from this size on are asked whether all of their rows are shifted, by their first row."""
-REPEATED = 8
-"""Longest rows that are met by one number each through np.repeat, which stops other threads."""
-PART_BYTES = 2**17
-"""Rows are copied in parts of about this size, so that temporaries stay small."""
-
-Special: TypeAlias = list[tuple[npt.NDArray[np.intp], float]]
+FEW = 8  # rows up to this length are added up column by column,
+SHORT = 64  # up to this by np.einsum, and longer ones by np.add.reduce
+FEW_BYTES = 256  # shorter rows are compared column by column, from here on argmax is faster
+MANY = 2**14  # numbers from which on a call of NumPy for each column of short rows pays
+REPEATED = 8  # longest rows that are met by one number each through np.repeat
+UNBUFFERED = 256  # longer rows are met by one number each without NumPy's buffer
+PART_BYTES = 2**17  # rows are copied in parts of about this size, so that temporaries stay small
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Sums of unshifted exponentials that need no shift, in the working format.
 
     Up to `largest` no exponential has overflowed. From `smallest` on, a term that is subnormal
-    belongs to a result that is.
+    belongs to a result that is. A row whose logits are all above `above` is shifted.
     """
 
     working: Format
     smallest: float
     largest: float
+    above: float
 
 
 RANGES = {
     # Results of fp16 end at 2^-24: nothing is seen of what subnormal terms lose.
-    FP16.dtype: Range(FP32, 2.0**-80, 2.0**126),
-    FP32.dtype: Range(FP32, 0.5, 2.0**126),
-    FP64.dtype: Range(FP64, 0.5, 2.0**1020),
+    FP16.dtype: Range(FP32, 2.0**-80, 2.0**126, 89.0),
+    FP32.dtype: Range(FP32, 0.5, 2.0**126, 89.0),
+    FP64.dtype: Range(FP64, 0.5, 2.0**1020, 709.0),
 }
-
-
-# --- The four operations ------------------------------------------------------------------------
 
 
 def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """exp(x_i) / sum_j exp(x_j), shifted by the largest logit where the sum says so."""
-    if room.shape[1] < x.shape[1]:
-        _softmax_by_chunks(x, out, room)
-        return
-    logits = _loaded(x, room)
-    special: Special = []
-    top = _largest_if_all_shift(logits, RANGES[x.dtype])
-    if top is None:
-        exponentials = np.exp(logits, out=room)
-        sums = row_sums(exponentials, x.dtype)
-        if not _none_needs_shift(x, sums):
-            special = _shift(x, exponentials, sums)
+    exponentials = np.exp(_loaded(x, room), out=room)
+    sums = row_sums(exponentials)
+    special = _shift(x, exponentials, sums)
+    if x.dtype == FP64.dtype:  # a product is faster; the quotient would be one rounding less
+        _by_row(np.multiply, exponentials, np.reciprocal(sums), out)
+    elif x.dtype == FP32.dtype:
+        _by_row(np.divide, exponentials, sums, out)
     else:
-        exponentials = np.exp(_by_row(np.subtract, logits, top, room), out=room)
-        sums = row_sums(exponentials, x.dtype)
-        special = special_rows(POLICIES["softmax"], top, x.shape[1])
-    _normalise(exponentials, sums, out)
-    _overwrite(out, special)
-
-
-def softmax_of_one(row: FloatArray) -> FloatArray | None:
-    """Softmax of a single row of few logits, or None when that takes more: same bits, fewer calls.
-
-    Logits between -80 and 80 that are less than 80 apart raise no floating-point flag, so the
-    warnings need not be turned off, and need no shift.
-    """
-    if not (0 < row.size <= FEW and row.dtype in RANGES):
-        return None
-    values = row.tolist()
-    smallest, largest = min(values), max(values)
-    if not (smallest >= -80 and largest <= 80 and largest - smallest <= 80):
-        return None
-    exponentials = np.exp(row, dtype=RANGES[row.dtype].working.dtype)
-    total = functools.reduce(operator.add, exponentials)
-    quotients: FloatArray
-    quotients = exponentials * (1 / total) if row.dtype == FP64.dtype else exponentials / total
-    return half.narrowed(quotients) if row.dtype == FP16.dtype else quotients
+        half.narrow(_by_row(np.divide, exponentials, sums, exponentials), out)
+    overwrite(out, special)
 
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """(x_i - m) - log1p(r)."""
-    if out.dtype == room.dtype and out.flags.c_contiguous:
-        top, log_sum = _log_sum(x, room, shifted=out)
-        _by_row(np.subtract, out, log_sum, out)
+    in_out = out.dtype == room.dtype and out.flags.c_contiguous
+    shifted = out if in_out else room
+    top, log_sum = _log_sum(x, room, shifted)
+    if not in_out:
+        _by_row(np.subtract, _loaded(x, room), top, room)
+    if x.dtype == FP16.dtype:
+        _by_row(np.subtract, shifted, log_sum, shifted)
+        half.narrow_negated(np.negative(shifted, out=shifted), out)
     else:
-        top, log_sum = _log_sum(x, room)
-        for logits, columns in _parts(x, room):
-            space = room[:, : logits.shape[1]]
-            _by_row(np.subtract, _by_row(np.subtract, logits, top, space), log_sum, space)
-            if out.dtype == FP16.dtype:
-                half.narrow_negated(np.negative(space, out=space), out[:, columns])
-            else:
-                out[:, columns] = space
-    _overwrite(out, special_rows(POLICIES["log_softmax"], top, x.shape[1]))
+        _by_row(np.subtract, shifted, log_sum, out)
+    overwrite(out, special_rows(POLICIES["log_softmax"], top[:, 0], x.shape[1]))
 
 
 def log_sum_exp(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """m + log1p(r)."""
-    top, log_sum = _log_sum(x, room)
-    out[:] = top + log_sum
-    _overwrite(out, special_rows(POLICIES["log_sum_exp"], top, x.shape[1]))
+    top, log_sum = _log_sum(x, room, room)
+    out[:] = (top + log_sum)[:, 0]
+    overwrite(out, special_rows(POLICIES["log_sum_exp"], top[:, 0], x.shape[1]))
 
 
 def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArray) -> None:
     """log1p(r) + (m - x_y)."""
-    top, log_sum = _log_sum(x, room)
-    out[:] = log_sum + (top.astype(np.float64) - at_label(x, labels))
-    _overwrite(out, special_rows(POLICIES["cross_entropy"], top, x.shape[1]))
-
-
-# --- Softmax: shift only where it is needed ------------------------------------------------------
-
-
-def _largest_if_all_shift(x: FloatArray, limits: Range) -> FloatArray | None:
-    """The largest logits if they say that every row is shifted: so exponentials are taken once.
-
-    All terms of a row are below the smallest normal number then, or one is beyond the largest sum.
-    """
-    below, above = limits.working.exp_underflow, math.log(limits.largest) + 1
-    if x.size < MANY or below <= float(x[0].max()) <= above:
-        return None
-    top, _ = largest_of(x)
-    return top if ((top < below) | (top > above)).all() else None
-
-
-def _none_needs_shift(x: FloatArray, sums: FloatArray) -> bool:
-    """Whether `_shift_of` is 0 in every row, by as few questions as possible."""
-    limits = RANGES[x.dtype]
-    if sums.size == 1:
-        smallest = largest = float(sums[0])
-    else:
-        smallest = float(np.minimum.reduce(sums, axis=0))
-        largest = float(np.maximum.reduce(sums, axis=0))
-    if not largest <= limits.largest:
-        return False
-    return smallest >= limits.smallest or float(x.min()) >= limits.working.exp_underflow
-
-
-def _shift_of(limits: Range, sums: FloatArray, x: FloatArray, largest: FloatArray) -> FloatArray:
-    """The largest logit, or 0 where sum and terms are normal numbers without a shift."""
-    below = sums < limits.smallest
-    kept = ~below & (sums <= limits.largest)
-    if below.any():
-        kept |= below & (_extreme_of(x, np.minimum, np.argmin)[0] >= limits.working.exp_underflow)
-    result: FloatArray = np.where(kept, 0, largest).astype(limits.working.dtype, copy=False)
-    return result
+    top, log_sum = _log_sum(x, room, room)
+    out[:] = log_sum[:, 0] + (top[:, 0].astype(np.float64) - x[np.arange(len(x)), labels])
+    overwrite(out, special_rows(POLICIES["cross_entropy"], top[:, 0], x.shape[1]))
 
 
 def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
     """Do the rows over whose sums are out of range; returns the special ones among them."""
-    limits, length = RANGES[x.dtype], x.shape[1]
-    rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
+    limits = RANGES[x.dtype]
     special: Special = []
-    for part in _parts_of(rows.size, length * exponentials.itemsize):
+    rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
+    for part in _parts_of(rows.size, exponentials.strides[0]):
         some = rows[part]
-        together = some[-1] - some[0] < some.size  # long rows are, since a part has one of them
-        at = slice(some[0], some[-1] + 1) if together else some
-        space = exponentials[at] if together else np.empty((some.size, length), exponentials.dtype)
+        # A row that fills a part is not copied.
+        at = some if some.size > 1 else slice(some[0], some[0] + 1)
+        space = np.empty_like(exponentials[: some.size]) if some.size > 1 else exponentials[at]
         logits = _loaded(x[at], space)
-        largest, _ = largest_of(logits)
-        shift = _shift_of(limits, sums[at], logits, largest)
+        top, _ = largest_of(logits)
+        # The largest logit, or 0 where sum and terms are normal numbers without a shift.
+        normal = logits.min(axis=1, keepdims=True) >= limits.working.exp_underflow
+        shift = np.where(normal & (sums[at] <= limits.largest), logits.dtype.type(0), top)
         np.exp(_by_row(np.subtract, logits, shift, space), out=space)
-        sums[at] = row_sums(space, x.dtype)
-        if not together:
-            exponentials[some] = space
-        for found, value in special_rows(POLICIES["softmax"], largest, length):
-            special.append((some[found], value))
+        exponentials[at], sums[at] = space, row_sums(space)
+        found = special_rows(POLICIES["softmax"], top[:, 0], x.shape[1])
+        special += [(some[which], value) for which, value in found]
     return special
 
 
-def _softmax_by_chunks(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
-    """One long row in little room: its exponentials are computed twice."""
-    limits = RANGES[x.dtype]
-    shift: FloatArray = np.zeros(1, room.dtype)
-    special: Special = []
-    sums = joined([row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)])
-    if not _none_needs_shift(x, sums):
-        largest = x.max(axis=1).astype(room.dtype)
-        special = special_rows(POLICIES["softmax"], largest, x.shape[1])
-        shift = _shift_of(limits, sums, x, largest)
-        sums = joined(
-            [row_sums(part, x.dtype) for part, _ in _shifted_exponentials(x, shift, room)]
-        )
-    for part, columns in _shifted_exponentials(x, shift, room):
-        _normalise(part, sums, out[:, columns])
-    _overwrite(out, special)
+def _log_sum(x: FloatArray, room: FloatArray, shifted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """m and log1p(r) of each row, shape (rows, 1); leaves x - m in `shifted`, if not in `room`."""
+    logits = _loaded(x, shifted)
+    top, places = largest_of(logits)
+    exponentials = np.exp(_by_row(np.subtract, logits, top, shifted), out=room)
+    if places is not None:
+        exponentials.put(places, 0)
+        return top, np.log1p(row_sums(exponentials))
+    return top, np.log1p(_sum_of_others(exponentials))
 
 
-def _normalise(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
-    """Quotients; products by reciprocals in fp64, where they are faster (docs/fast.md)."""
-    by = sums.astype(exponentials.dtype, copy=False)
-    if out.dtype == FP64.dtype:
-        _by_row(np.multiply, exponentials, np.reciprocal(by), out)
-    elif out.dtype == FP32.dtype:
-        _by_row(np.divide, exponentials, by, out)
-    else:
-        half.narrow(_by_row(np.divide, exponentials, by, exponentials), out)
-
-
-# --- The logarithm of the sum ---------------------------------------------------------------------
-
-
-def _log_sum(
-    x: FloatArray, room: FloatArray, shifted: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """m and log1p(r) of each row; x - m is left in `shifted`."""
-    if room.shape[1] < x.shape[1]:
-        return _log_sum_by_chunks(x, room, shifted)
-    between = room if shifted is None else shifted
-    logits = _loaded(x, between)
-    top, place = largest_of(logits)
-    _by_row(np.subtract, logits, top, between)
-    others = np.empty(len(x), room.dtype)
-    for start in range(0, len(x), len(room)):
-        part = slice(start, start + len(room))
-        exponentials = np.exp(between[part], out=room[: len(x) - start])
-        others[part] = _sum_of_others(exponentials, None if place is None else place[part])
-    return top, np.log1p(others, out=others)
-
-
-def _log_sum_by_chunks(
-    x: FloatArray, room: FloatArray, shifted: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    """One long row in little room."""
-    tops, places = zip(*(largest_of(logits) for logits, _ in _parts(x, room)), strict=True)
-    chosen = int(np.argmax(tops))
-    top = tops[chosen]
-    sums = [
-        _sum_of_others(part, places[chosen]) if chunk == chosen else plain_sums(part)
-        for chunk, (part, _) in enumerate(_shifted_exponentials(x, top, room, shifted))
-    ]
-    return top, np.log1p(joined(sums))
-
-
-def _sum_of_others(exponentials: FloatArray, place: npt.NDArray[np.intp] | None) -> FloatArray:
-    """r of each row, the sum without one of the terms that are 1; overwrites the exponentials."""
-    if place is not None:
-        exponentials[np.arange(len(place)), place] = 0
-        return plain_sums(exponentials)
-    others = np.empty(len(exponentials), exponentials.dtype)
-    for part in _parts_of(len(exponentials), exponentials.shape[1] * exponentials.itemsize):
+def _sum_of_others(exponentials: FloatArray) -> FloatArray:
+    """r of each row, the sum without the first of the terms that are 1; overwrites them."""
+    others = np.empty((len(exponentials), 1), exponentials.dtype)
+    for part in _parts_of(len(exponentials), exponentials.strides[0]):
         fractions = exponentials[part]
         ones = np.floor(fractions)
         np.subtract(fractions, ones, out=fractions)
-        others[part] = plain_sums(fractions)
+        others[part] = row_sums(fractions)
         if np.add.reduce(ones, axis=None) != len(ones):  # some row has several largest entries
-            others[part] += plain_sums(ones) - 1
+            several = np.flatnonzero(row_sums(ones) != 1)
+            some = fractions[several] + ones[several]
+            some[np.arange(len(some)), some.argmax(axis=1)] = 0
+            others[part.start + several] = row_sums(some)
     return others
 
 
-# --- Rows in parts, and what is done with them ----------------------------------------------------
+def row_sums(x: FloatArray) -> FloatArray:
+    """Sum of each row, kept as a length of 1, in an order that depends on K alone (docs/fast.md).
+
+    The rows may lie in any number of axes before the last.
+    """
+    length = x.shape[-1]
+    if length > SHORT:
+        return np.add.reduce(x, axis=-1, keepdims=True)
+    if length > FEW:
+        return np.einsum("...i->...", x)[..., np.newaxis]
+    return np.add.accumulate(x, -1)[..., -1:] if x.size < MANY else _over_few(np.add, x)
+
+
+def largest_of(x: FloatArray) -> tuple[FloatArray, Labels | None]:
+    """The largest entry of each row, shape (rows, 1), and where in the block, in long rows."""
+    short = x.shape[1] * x.itemsize < FEW_BYTES
+    if short and x.size >= MANY:
+        return _over_few(np.maximum, x), None
+    places = x.argmax(axis=1) + np.arange(0, x.size, x.shape[1])
+    return x.take(places)[:, np.newaxis], None if short else places
+
+
+def _over_few(ufunc: np.ufunc, x: FloatArray) -> FloatArray:
+    """Sum or maximum of short rows, column by column: an inner loop for each row costs more."""
+    result = ufunc(x[:, 0], x[:, 1]) if x.shape[1] > 1 else x[:, 0].copy()
+    for column in range(2, x.shape[1]):
+        ufunc(result, x[:, column], out=result)
+    return result[:, np.newaxis]
 
 
 def _parts_of(rows: int, row_bytes: int) -> Iterator[slice]:
@@ -282,61 +176,28 @@ def _parts_of(rows: int, row_bytes: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
-def _parts(x: FloatArray, room: FloatArray) -> Iterator[tuple[FloatArray, slice]]:
-    """The columns that fit into `room`, in the working format, and which they are."""
-    for start in range(0, x.shape[1], room.shape[1]):
-        columns = slice(start, start + room.shape[1])
-        logits = x[:, columns]
-        yield _loaded(logits, room[:, : logits.shape[1]]), columns
-
-
-def _shifted_exponentials(
-    x: FloatArray, shift: FloatArray, room: FloatArray, shifted: FloatArray | None = None
-) -> Iterator[tuple[FloatArray, slice]]:
-    """exp(x - shift) in `room`, part by part; x - shift in `shifted`, or nowhere."""
-    for logits, columns in _parts(x, room):
-        space = room[:, : logits.shape[1]]
-        between = space if shifted is None else shifted[:, columns]
-        yield np.exp(_by_row(np.subtract, logits, shift, between), out=space), columns
-
-
 def _loaded(x: FloatArray, room: FloatArray) -> FloatArray:
     """Logits in the working format, contiguous: NumPy's exp has other bits on strided arrays."""
     if x.dtype == FP16.dtype:
         return half.widen(x, room)
-    if x.flags.c_contiguous:
-        return x
-    np.copyto(room, x)
-    return room
+    if not x.flags.c_contiguous:
+        np.copyto(room, x)
+    return x if x.flags.c_contiguous else room
 
 
 def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> FloatArray:
     """ufunc(x_i, by), `by` a number for each row."""
-    rows, length = x.shape
-    if rows == 1:
-        ufunc(x, by[0], out=out)
-    elif length <= REPEATED and x.flags.c_contiguous and out.flags.c_contiguous:
-        for part in _parts_of(rows, length * x.itemsize):
-            ufunc(x[part].reshape(-1), by[part].repeat(length), out=out[part].reshape(-1))
-    else:
-        ufunc(x, by[:, np.newaxis], out=out)
+    if x.shape[1] <= REPEATED and x.flags.c_contiguous and out.flags.c_contiguous:
+        for part in _parts_of(len(x), x.strides[0]):
+            numbers = by[part].repeat(x.shape[1])
+            ufunc(x[part].reshape(-1), numbers, out=out[part].reshape(-1))
+        return out
+    # NumPy copies a broadcast operand when a row is shorter than its buffer, whose size belongs to
+    # the thread, or since NumPy 2 to the context.
+    before = np.setbufsize(min(x.shape[1] // 16 * 16, 8192)) if x.shape[1] > UNBUFFERED else None
+    try:
+        ufunc(x, by, out=out)
+    finally:
+        if before is not None:
+            np.setbufsize(before)
     return out
-
-
-def largest_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
-    """The largest entry of each row, and its column where rows are long enough to ask for it."""
-    return _extreme_of(x, np.maximum, np.argmax)
-
-
-def _extreme_of(
-    x: FloatArray, extreme: np.ufunc, place_of: Callable[..., npt.NDArray[np.intp]]
-) -> tuple[FloatArray, npt.NDArray[np.intp] | None]:
-    if x.shape[1] * x.itemsize < FEW_BYTES:
-        return over_few(extreme, x), None
-    place = place_of(x, axis=1)
-    return x[np.arange(len(x)), place], place
-
-
-def _overwrite(out: FloatArray, special: Special) -> None:
-    for rows, value in special:
-        out[rows] = value

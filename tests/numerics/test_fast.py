@@ -25,11 +25,11 @@ from numerics import (
     fast_softmax,
 )
 from numerics.facts import RowFacts
-from numerics.fast import half, kernels, stream
-from numerics.fast.sums import CHUNK
+from numerics.fast import few, half, kernels, stream
 
 Function = Callable[..., Any]
-LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, CHUNK + 3, CHUNK + 700)
+LONG = 2**16
+LENGTHS = (1, 2, 5, 8, 9, 40, 41, 64, 128, 129, 256, 257, 600, 1025, 9000, LONG + 3, LONG + 700)
 BLOCK_AND_ROOM = 2**20
 
 operations = pytest.mark.parametrize("operation", OPERATIONS)
@@ -171,15 +171,37 @@ def test_several_axes_and_out(axis: Any) -> None:
     assert np.allclose(out.sum(axis=axis), 1, rtol=1e-14)
 
 
-def test_a_tiny_row_takes_a_short_way_to_the_same_bits() -> None:
-    rng = np.random.default_rng(5)
-    for format in FORMATS.values():
-        for length in range(1, 12):
-            x = rng.normal(scale=30, size=(200, length)).astype(format.dtype)
-            together = bits(fast_softmax(x))
-            assert (np.stack([bits(fast_softmax(row)) for row in x]) == together).all()
-    assert kernels.softmax_of_one(np.zeros(5)) is not None
-    assert kernels.softmax_of_one(np.array([0.0, 81.0])) is None
+@operations
+@format_names
+@pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 11, 31, 64, 65, 130, 600])
+@pytest.mark.parametrize("beyond", [0, 500, -500])
+def test_few_numbers_take_a_short_way_to_the_same_bits(
+    operation: str, format_name: str, length: int, beyond: int
+) -> None:
+    """Beside a row of NaN nothing is short; alone, in fives and as one array it is."""
+    rng = np.random.default_rng(length)
+    x = rng.normal(scale=2, size=(40, length)).round(1) + beyond  # with ties
+    x = np.concatenate([x, np.full((1, length), np.nan)]).astype(FORMATS[format_name].dtype)
+    f = function(operation)
+    expected = bits(f(x))[:-1]
+    x = x[:-1]
+    assert (few.all_shift(x, -1, None, 1) is None) == (format_name == "fp16")
+    for rows in (1, 5, len(x)):
+        got = [bits(f(x[start : start + rows])) for start in range(0, len(x), rows)]
+        assert (np.concatenate(got) == expected).all()
+    assert (np.stack([bits(f(row)) for row in x]).reshape(expected.shape) == expected).all()
+
+
+def test_what_is_no_short_way() -> None:
+    """Where a kernel could raise a flag, or rows differ in what is done with them."""
+    for x in ([0, 81], [70, -70], [np.nan, 0], [np.inf, 0], [np.inf], [-np.inf, 0], [95, 80]):
+        assert few.all_shift(np.array(x, np.float32), -1, None, 1) is None
+    assert few.all_shift(np.array([500, 450], np.float32), -1, None, 1) is True
+    assert few.all_shift(np.array([-40, 30], np.float32), -1, None, 1) is False
+    with np.errstate(all="raise"):
+        for f in (fast_softmax, fast_log_softmax, fast_log_sum_exp):
+            for x in ([75, 0], [-75, 0], [-75, -10], [500, 425], [-500, -425]):
+                f(np.array(x * 2**15, np.float32))
 
 
 @format_names
@@ -203,7 +225,7 @@ def test_blocks_that_are_shifted_as_a_whole(
 
 
 @format_names
-@pytest.mark.parametrize("length", [3, 8, 40, 200, CHUNK + 3])
+@pytest.mark.parametrize("length", [3, 8, 40, 200, LONG + 3])
 @pytest.mark.parametrize("largest", [(0,), (-1,), (0, -1), (0, 1, -1)])
 def test_the_largest_logit_may_stand_anywhere_and_more_than_once(
     format_name: str, length: int, largest: tuple[int, ...]
@@ -242,7 +264,6 @@ def test_narrowing_is_to_nearest() -> None:
         out = np.empty(x.shape, np.float16)
         half.narrow(x.copy(), out)
         assert (bits(out) == bits(x.astype(np.float16))).all()
-        assert (bits(half.narrowed(x)) == bits(out)).all()
     out = np.empty(middles.shape, np.float16)
     half.narrow(middles.copy(), out)
     assert (bits(out) == bits(above.astype(np.float16))).all()
@@ -263,7 +284,7 @@ def test_narrowing_a_negated_number() -> None:
 
 @operations
 @format_names
-@pytest.mark.parametrize("length", [1, 5, 64, 256, 600, 50_257, CHUNK + 700])
+@pytest.mark.parametrize("length", [1, 5, 64, 256, 600, 50_257, LONG + 700])
 def test_no_full_size_temporary(operation: str, format_name: str, length: int) -> None:
     """Beyond the result at most 1 MiB, for rows of every kind."""
     dtype = FORMATS[format_name].dtype
@@ -353,4 +374,4 @@ def test_wrong_workers_are_named(workers: int) -> None:
 
 def test_workers_count_as_in_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.os, "cpu_count", lambda: 4)
-    assert [stream._number_of(n) for n in (None, 1, 7, -1, -4)] == [1, 1, 7, 4, 1]
+    assert [stream._number_of(n) for n in (1, 7, -1, -4)] == [1, 7, 4, 1]

@@ -13,7 +13,7 @@ from bench.measure.accuracy import complaints, measure
 from bench.subjects.subject import SUBJECTS
 from bench.truth.reference import compute
 from numerics import FORMATS, base2, compensated, log1p, online, two_pass, widened
-from numerics.fast import half, kernels
+from numerics.fast import few, half, kernels
 from numerics.rows import row_sum
 
 BY_NAME = {case.name: case for case in CASES}
@@ -85,17 +85,29 @@ def narrow(patch: pytest.MonkeyPatch) -> None:
 
 
 def never_shifted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(kernels, "_none_needs_shift", lambda x, sums: True)
+    patch.setattr(few, "NUMBERS", 0)
+    patch.setattr(kernels, "_shift", lambda x, exponentials, sums: [])
+
+
+def never_shifted_if_few(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(few, "QUIET", {4: (np.dtype(np.float32), 1e3)})
 
 
 def largest_term_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        kernels, "_sum_of_others", lambda exponentials, place: kernels.plain_sums(exponentials) - 1
-    )
+    patch.setattr(few, "NUMBERS", 0)
+    patch.setattr(kernels, "MANY", 0)  # as in a large block
+    patch.setattr(kernels, "_sum_of_others", lambda e: kernels.row_sums(e) - 1)
+
+
+def all_largest_terms_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(few, "NUMBERS", 0)
+    patch.setattr(kernels, "MANY", 0)  # as in a large block
+    patch.setattr(kernels, "_sum_of_others", lambda e: kernels.row_sums(e - np.floor(e)))
 
 
 def one_long_sum(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(kernels, "row_sums", lambda x, of: np.einsum("ij->i", x))
+    patch.setattr(few, "row_sums", lambda x: np.add.accumulate(x, -1)[..., -1:])
+    patch.setattr(kernels, "row_sums", few.row_sums)
 
 
 def cut_off(patch: pytest.MonkeyPatch) -> None:
@@ -113,7 +125,9 @@ PLANTED: list[tuple[Patch, str, str, str, str]] = [
     (tails_one_by_one, "compensated", "log_softmax", "fp32", "confident and long"),
     (narrow, "widened", "softmax", "fp32", "normal 5"),
     (never_shifted, "fast", "softmax", "fp32", "large positive"),
+    (never_shifted_if_few, "fast", "softmax", "fp32", "large positive"),
     (largest_term_kept, "fast", "log_softmax", "fp32", "confident"),
+    (all_largest_terms_lost, "fast", "log_softmax", "fp32", "equal"),
     (one_long_sum, "fast", "softmax", "fp32", "normal 5 K=4096"),
     (cut_off, "fast", "softmax", "fp16", "normal 5"),
 ]

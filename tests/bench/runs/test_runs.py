@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from bench.judge.conditions import changed
 from bench.runs import keep, run_file
 from bench.runs.files import MarkerError, RunFileError, replace_between_markers, to_json, write_all
-from tests.bench.content import run_content, written
+from tests.bench.content import changed, run_content, written
 
 
 @pytest.fixture(scope="module")

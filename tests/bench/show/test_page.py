@@ -21,7 +21,6 @@ from bench.inputs.cases import named
 from bench.measure import witness
 from bench.measure.accuracy import measure
 from bench.runs import run_file
-from bench.runs.run_file import read
 from bench.show import page, page_data, page_plots, plots, tables, witness_script
 from bench.show.style import ERRORS, heat_cell
 from bench.subjects.subject import SUBJECTS
@@ -29,7 +28,7 @@ from bench.truth.reference import compute
 from numerics import FORMATS
 from tests.bench.content import run_content
 from tests.bench.show.conftest import HOSTILE
-from tests.bench.show.pages import decoded
+from tests.bench.show.pages import decoded, read
 
 ROOT = Path(__file__).parents[3]
 

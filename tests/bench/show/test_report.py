@@ -200,13 +200,12 @@ def test_committed_run_keeps_what_the_methods_promise() -> None:
     assert max(worst["log1p"], worst["fast"]) <= 100 < 10**6 < worst["stable"]
 
 
-def test_committed_run_has_fast_at_least_as_good_as_stable_or_its_promise() -> None:
-    from numerics.bounds import PROMISED_ULP
-
+def test_committed_run_has_fast_at_least_as_good_as_stable_or_within_a_few_ulp() -> None:
     table = run_file.load(RESULTS / committed.REFERENCE).accuracy
     softmax = table[table["operation"] == "softmax"]
     cells = softmax.pivot_table(index=["format", "case"], columns="subject", values="max_ulp")
-    allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(PROMISED_ULP))
+    few = {"fp16": 0.6, "fp32": 8, "fp64": 8}  # where it does not shift, and `stable` is better
+    allowed = cells["stable"].clip(lower=cells.index.get_level_values(0).map(few))
     assert len(cells) > 100
     assert (cells["fast"] <= allowed).all()
 

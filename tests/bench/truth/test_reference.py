@@ -17,8 +17,8 @@ from mpmath import mp
 
 from bench.inputs.cases import Batch
 from bench.truth import reference
-from bench.truth.exact import Exact
-from bench.truth.reference import Cache, compute, lookup, references, split
+from bench.truth.exact import Exact, split
+from bench.truth.reference import Cache, compute, lookup, references
 from numerics import FORMATS, OPERATIONS, Format
 from tests.strategies import formats
 
