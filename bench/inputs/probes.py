@@ -20,7 +20,7 @@ PROBES: tuple[Case, ...] = (
     Case("three logits with a gap", "probe", "thresholds in rows of three",
          probe_rows.three_with_a_gap),
     Case("places of the largest", "probe",
-         "a running maximum that moves between blocks (TileOPs#239), ties", 
+         "a running maximum that moves between blocks (TileOPs#239), ties",
          probe_rows.places_of_the_largest),
     Case("masked blocks", "probe", "wholly masked blocks at any place of a row",
          probe_rows.masked_blocks),

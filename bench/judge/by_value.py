@@ -99,9 +99,7 @@ def _see(seen: _Seen, plain: Plain, place: int, one: Answer) -> None:
         _look(seen, plain, place, one.outputs[at], one.index[at], at)
 
 
-def _look(
-    seen: _Seen, plain: Plain, place: int, got: FloatArray, rows: Places, at: Places
-) -> None:
+def _look(seen: _Seen, plain: Plain, place: int, got: FloatArray, rows: Places, at: Places) -> None:
     """Rows that have a value, to be compared; the policies of those that have none."""
     kinds = plain.rows.kinds[place][rows]
     valued = np.isin(kinds, _SPECIAL, invert=True)
@@ -109,7 +107,9 @@ def _look(
         valued |= _uniform(seen, plain, place, got, rows, kinds)
     width = got.shape[1] if got.ndim == 2 else 1
     some = rows[valued]
-    whole = some.size == len(plain.rows.batches[place].x) and np.array_equal(some, np.arange(some.size))
+    whole = some.size == len(plain.rows.batches[place].x) and np.array_equal(
+        some, np.arange(some.size)
+    )
     exact = plain.exact[place]
     seen.got.append(got[valued].ravel())
     seen.exact.append(exact if whole else tally.part(exact, some, width))

@@ -10,8 +10,19 @@ from dataclasses import dataclass, field
 
 from bench.inputs.kinds import SPECIAL
 from bench.judge import findings
-from bench.judge.findings import BITS, CONTRACT, ERROR, FAILURE, POLICY, ROWS, TIME, UNMEASURED
-from bench.judge.findings import Finding, in_ulp, said_of
+from bench.judge.findings import (
+    BITS,
+    CONTRACT,
+    ERROR,
+    FAILURE,
+    POLICY,
+    ROWS,
+    TIME,
+    UNMEASURED,
+    Finding,
+    in_ulp,
+    said_of,
+)
 from bench.judge.policies import OTHER, published
 from bench.judge.verdicts import Cell, Verdict
 from bench.measure.tally import merged
@@ -89,7 +100,10 @@ def _too_far(cell: Cell, conditions: Conditions) -> Iterator[tuple[Finding, str]
         if tally.max_ulp is not None and tally.max_ulp > limit:
             where = f" (case {tally.worst.case!r}, K = {tally.worst.width})" if tally.worst else ""
             what = f"off by up to {in_ulp(tally.max_ulp)} in {ROWS[kind]}{where}"
-            yield Finding(ERROR, cell.operation, cell.format, "", what, kind), f"--max-ulp {limit:g}"
+            yield (
+                Finding(ERROR, cell.operation, cell.format, "", what, kind),
+                f"--max-ulp {limit:g}",
+            )
     if cell.max_ulp is None:
         nothing = Finding(ERROR, cell.operation, cell.format, "", "no error could be measured", "")
         yield nothing, f"--max-ulp {limit:g}"

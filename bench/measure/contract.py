@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.inputs.kinds import KINDS, kinds_of
 from bench.measure.accuracy import ELEMENTWISE, Offence
-from bench.measure.asking import REFUSALS, Ask, listening
+from bench.measure.asking import REFUSALS, listening
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics import FORMATS
 from numerics.formats import Format
@@ -302,5 +302,3 @@ class Probed:
 def of(operation: str, first_format: bool) -> list[str]:
     """The probes of an operation, those asked once in the first format alone."""
     return [p.name for p in PROBES if operation in p.operations and (first_format or not p.once)]
-
-

@@ -137,7 +137,9 @@ def _in_batches(*sizes: int) -> Callable[[Ask, FloatArray, Labels], Asked]:
     return ask
 
 
-def _tiled(rows: Callable[[int], int], axis: int | None) -> Callable[[Ask, FloatArray, Labels], Asked]:
+def _tiled(
+    rows: Callable[[int], int], axis: int | None
+) -> Callable[[Ask, FloatArray, Labels], Asked]:
     """One call with the rows over and over, until there are so many."""
 
     def ask(call: Ask, x: FloatArray, y: Labels) -> Asked:
@@ -215,7 +217,7 @@ def _threads(call: Ask, x: FloatArray, y: Labels) -> Asked:
             mine, labels = x[rows], y[rows]
             together.wait(timeout=60)
             found.extend((call(mine, labels), rows) for _ in range(TURNS))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is seen
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(turn,), daemon=True) for turn in range(THREADS)]

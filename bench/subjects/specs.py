@@ -92,8 +92,7 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
         except PeerMissingError as error:
             missing.append(str(error))
     subjects = {
-        name: one if isinstance(one, Subject) else subject(name, one)
-        for name, one in found.items()
+        name: one if isinstance(one, Subject) else subject(name, one) for name, one in found.items()
     }
     return subjects, missing
 

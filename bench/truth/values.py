@@ -49,9 +49,7 @@ def _groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield group
 
 
-def _of_group(
-    operation: str, group: Sequence[Batch], format: Format
-) -> list[npt.NDArray[np.void]]:
+def _of_group(operation: str, group: Sequence[Batch], format: Format) -> list[npt.NDArray[np.void]]:
     found = [_empty(operation, batch) for batch in group]
     places, rows, labels = [], [], []
     for which, batch in enumerate(group):

@@ -24,16 +24,16 @@ def peer() -> Peer:
         {
             "softmax": _operator("Softmax", lambda axis: {"axis": axis}),
             "log_softmax": _operator("LogSoftmax", lambda axis: {"axis": axis}),
-            "log_sum_exp": _operator("ReduceLogSumExp", lambda axis: {"axes": [axis], "keepdims": 0}),
+            "log_sum_exp": _operator(
+                "ReduceLogSumExp", lambda axis: {"axes": [axis], "keepdims": 0}
+            ),
             "cross_entropy": _operator("SoftmaxCrossEntropyLoss", lambda _: {"reduction": "none"}),
         },
         fixed_axis=("cross_entropy",),
     )
 
 
-def _operator(
-    name: str, attributes: Callable[[int], dict[str, Attribute]]
-) -> Callable[..., Any]:
+def _operator(name: str, attributes: Callable[[int], dict[str, Attribute]]) -> Callable[..., Any]:
     """A model of one operator as a function, with a session for each format, rank and axis."""
     import onnxruntime
 

@@ -19,7 +19,11 @@ from tests.bench.planted.planting import (
 def is_unshifted_for_integers(x: Any, axis: int = -1) -> Any:
     x = np.asarray(x)
     with np.errstate(all="ignore"):
-        return np.log(np.exp(x.astype(float)).sum(axis=axis)) if x.dtype.kind in "iu" else LOG_SUM_EXP(x, axis=axis)
+        return (
+            np.log(np.exp(x.astype(float)).sum(axis=axis))
+            if x.dtype.kind in "iu"
+            else LOG_SUM_EXP(x, axis=axis)
+        )
 
 
 def truncates_to_integers(x: Any, axis: int = -1) -> Any:
@@ -59,7 +63,9 @@ def clips_labels(x: Any, y: Any, axis: int = -1) -> Any:
 def keeps_labels_in_16_bits(x: Any, y: Any, axis: int = -1) -> Any:
     short = np.asarray(y).astype(np.int16).astype(np.intp)
     K = np.shape(x)[axis]
-    return CROSS_ENTROPY(x, np.where((np.asarray(y) < K) & (np.asarray(y) >= 0), short % K, y), axis=axis)
+    return CROSS_ENTROPY(
+        x, np.where((np.asarray(y) < K) & (np.asarray(y) >= 0), short % K, y), axis=axis
+    )
 
 
 def negates_unsigned_labels(x: Any, y: Any, axis: int = -1) -> Any:

@@ -74,7 +74,9 @@ def takes_base_2_with_a_rounded_factor(x: Any) -> Any:
     log2e = x.dtype.type(1.442695)
     shifted = (x - x.max(axis=1, keepdims=True)) * log2e
     e = np.exp2(shifted)
-    return np.where(np.isfinite(x).all(axis=1, keepdims=True), e / e.sum(1, keepdims=True), SOFTMAX(x))
+    return np.where(
+        np.isfinite(x).all(axis=1, keepdims=True), e / e.sum(1, keepdims=True), SOFTMAX(x)
+    )
 
 
 @on_rows
@@ -123,7 +125,9 @@ def has_a_cheap_exponential(x: Any) -> Any:
 @on_rows
 def is_the_logarithm_of_softmax(x: Any) -> Any:
     with np.errstate(all="ignore"):
-        return np.where(np.isfinite(x).any(axis=1, keepdims=True), np.log(SOFTMAX(x)), LOG_SOFTMAX(x))
+        return np.where(
+            np.isfinite(x).any(axis=1, keepdims=True), np.log(SOFTMAX(x)), LOG_SOFTMAX(x)
+        )
 
 
 @on_rows
@@ -162,7 +166,9 @@ def misses_a_max_in_the_middle(x: Any) -> Any:
     out = SOFTMAX(x)
     if x.shape[1] > 32:
         with np.errstate(invalid="ignore"):
-            inner = np.isfinite(x).all(axis=1) & (x[:, 16:-16].max(axis=1) - x[:, :16].max(axis=1) > 80)
+            inner = np.isfinite(x).all(axis=1) & (
+                x[:, 16:-16].max(axis=1) - x[:, :16].max(axis=1) > 80
+            )
         out[inner] = np.nan
     return out
 
