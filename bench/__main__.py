@@ -13,6 +13,7 @@ from bench.commands.command import Command
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
 from bench.runs.files import MarkerError, RunFileError
+from bench.show.findings import FindingError
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
 
@@ -31,6 +32,7 @@ EXPECTED = (
     RunFileError,
     MarkerError,
     PredictionError,
+    FindingError,
     PeerMissingError,
     ExtraMissingError,
     SpecError,
@@ -78,7 +80,8 @@ def _run(given: Sequence[str] | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Tables and pictures of what `pytest bench --benchmark-json=FILE` measured.",
+        description="Judge softmax functions, compare runs, and draw what `pytest bench "
+        "--benchmark-json=FILE` measured.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

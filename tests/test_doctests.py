@@ -14,6 +14,7 @@ import pytest
 import bench
 import numerics
 
+ROOT = Path(__file__).parents[1]
 MODULES = [
     name
     for package in (numerics, bench)
@@ -27,9 +28,17 @@ def test_examples_run(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-def test_the_examples_of_readme_run() -> None:
-    readme = Path(__file__).parents[1] / "README.md"
-    assert doctest.testfile(str(readme), module_relative=False, encoding="utf-8").failed == 0
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_examples_of_documents_run(document: Path) -> None:
+    found = doctest.testfile(str(document), module_relative=False, encoding="utf-8")
+    assert found.failed == 0
+
+
+def test_some_documents_have_examples() -> None:
+    assert sum(">>> " in document.read_text(encoding="utf-8") for document in DOCUMENTS) >= 2
 
 
 def test_public_functions_of_methods_have_examples() -> None:
@@ -42,8 +51,7 @@ def test_public_functions_of_methods_have_examples() -> None:
 def _imported_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     command = [sys.executable, "-c", code]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     output = done.stdout
     return {name.partition(".")[0] for name in output.split()}
 

@@ -12,7 +12,12 @@ from bench.runs.committed import ROOT
 
 def add(commands: Any) -> None:
     """Where results go, and whether README is filled."""
-    lab = commands.add_parser("compare", help="run the lab: naive against stable on its cases")
+    lab = commands.add_parser(
+        "compare",
+        help="run the lab: naive against stable on its cases",
+        description="Gives the lab's eight rows to naive and stable, and writes results.json, "
+        "manifest.json, softmax_break.png, and the lab's tables in README.md.",
+    )
     lab.add_argument(
         "-o",
         "--output",

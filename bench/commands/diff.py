@@ -33,8 +33,9 @@ def add(commands: Any) -> None:
         default=[],
         type=_condition,
         metavar="WHAT",
-        help="exit with status 1 and name the cells when max_ulp>1.0x, time>1.25x (any ratio; in "
-        "place of --min-effect), failures (more of them) or bits (other ones); may be repeated",
+        help="exit with status 1, and name the cells, when there are any with max_ulp>1.0x or "
+        "time>1.25x (any ratio, in place of --min-effect), with more failures (failures) or with "
+        "other bits (bits); may be repeated",
     )
     _add_shown(compared)
 

@@ -17,31 +17,37 @@ def add(commands: Any) -> None:
     counted = commands.add_parser(
         "misrounded",
         help="count the results of exact, and of SciPy, that are not the nearest number",
-        description="Draws fresh rows, and rows directed at midpoints, powers of two, thresholds "
-        "and cancellation, judges every output against mpmath, and times exact beside SciPy in "
-        "interleaved rounds. Takes about half an hour.",
+        description="Draws random rows, and rows built to be hard: results next to a midpoint of "
+        "two floating-point numbers or to a power of two, logits at thresholds of the code, sums "
+        "that cancel. Compares every result with mpmath, and times exact beside SciPy. Takes about "
+        "half an hour; the exit status is 1 when a result of exact is not the nearest number.",
     )
     counted.add_argument(
         "--rows",
         type=values.positive,
         default=1_000_000,
         metavar="N",
-        help="fresh ones of a format; default: a million",
+        help="random rows of each format (default: a million)",
     )
     counted.add_argument(
         "--directed",
         type=values.positive,
         default=90_000,
         metavar="N",
-        help="directed ones of a format; default: 90,000, which have a million outputs",
+        help="hard rows of each format (default: 90,000, which have a million results)",
     )
     counted.add_argument(
-        "--seed", type=values.count, metavar="N", help="default: a new one, which is shown"
+        "--seed",
+        type=values.count,
+        metavar="N",
+        help="of the random numbers (default: a new one, which is printed)",
     )
     counted.add_argument(
-        "--rounds", type=values.positive, default=9, metavar="N", help="of timing; default: 9"
+        "--rounds", type=values.positive, default=9, metavar="N", help="of timing (default: 9)"
     )
-    counted.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="keep it all")
+    counted.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.json", help="keep counts and times"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,10 +21,10 @@ def add(commands: Any) -> None:
     raced = commands.add_parser(
         "race",
         help="time fast against other libraries, in interleaved rounds",
-        description="Softmax at several sizes, log-softmax and log-sum-exp at the first, against "
-        f"np.exp and the installed ones of {', '.join(race.RIVALS)}, in one process and one thread "
-        "(A B, B A, ...). Prints a table of medians and of ratios, which are medians of the ratios "
-        "within each round.",
+        description="Times softmax at each size, log-softmax and log-sum-exp at the first, beside "
+        f"a bare np.exp and those of {', '.join(race.RIVALS)} that are installed: in one process, "
+        "on one thread, each in turn within a round. Prints median times, and medians of the "
+        "ratios of two times of one round.",
     )
     raced.add_argument(
         "--mebibytes",
@@ -32,12 +32,12 @@ def add(commands: Any) -> None:
         type=values.positive,
         default=[2, 256],
         metavar="N",
-        help="default: 2 256",
+        help="sizes of the arrays (default: 2 256)",
     )
     raced.add_argument(
-        "--rounds", type=values.positive, default=15, metavar="N", help="default: 15"
+        "--rounds", type=values.positive, default=15, metavar="N", help="how many (default: 15)"
     )
-    kept = "keep all rounds, and measure what docs/fast.md shows besides"
+    kept = "keep the times of all rounds, and measure the other tables of docs/fast.md, too"
     raced.add_argument("-o", "--output", type=Path, metavar="FILE.json", help=kept)
 
 

@@ -17,13 +17,20 @@ def add(commands: Any) -> None:
         "report",
         help="write tables and plots of run files",
         description="Write accuracy.csv.gz, throughput.csv, tables.md and every plot (SVG and PNG) "
-        "from run files. Into the committed results folder: from the committed runs when no FILE "
-        "is given, and into README.md too. Elsewhere: beside the committed reference run.",
+        "from run files, with the committed run beside them. Without FILE: draw the committed runs "
+        "anew, and write the tables of README.md and docs/.",
     )
     drawn.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="run files, or folders of them"
     )
-    drawn.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+    drawn.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=ROOT / "results",
+        metavar="DIR",
+        help="write here (default: results, as without FILE)",
+    )
     drawn.add_argument(
         "--alone", action="store_true", help="do not draw the committed reference run beside them"
     )

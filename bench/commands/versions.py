@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "versions",
         help="draw largest errors, times and same bits by NumPy version",
         description="Write versions.md and three pictures (SVG and PNG): largest ulp error, time "
-        "and bit identity by version. Prints how each run differs from the first.",
+        "and records with the same bits, by version. Prints how each run differs from the first.",
     )
     versions.add_argument(
         "files",

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.show.markdown import figure, markdown
+from bench.lab.comparison import LAB_METHODS
+from bench.show.markdown import figure, item, markdown
 from numerics import FORMATS
 
 if TYPE_CHECKING:
@@ -32,49 +33,51 @@ def predictions(predicted: dict[str, Any]) -> str:
 
 
 def lab_results(comparisons: Sequence[Comparison]) -> str:
-    """One row for each case and format."""
-    rows = []
-    for c in comparisons:
-        valid = [d for d in c.relative_difference if not math.isnan(d)]
-        rows.append(
-            [c.case, c.format]
-            + ["**NaN**" if outcome.has_nan else "no" for outcome in (c.naive, c.stable)]
-            + [_digits(outcome.sum, 8) for outcome in (c.naive, c.stable)]
-            + [_digits(outcome.largest, 4) for outcome in (c.naive, c.stable)]
-            + [figure(max(valid, default=math.nan))]
-            + [_loss(outcome.cross_entropy) for outcome in (c.naive, c.stable)]
-        )
-    headers = ["case", "format", "NaN, naive", "NaN, stable", "sum, naive", "sum, stable"]
-    headers += ["max, naive", "max, stable", "rel. diff.", "CE, naive", "CE, stable"]
-    return markdown(headers, rows, text=2)
+    """One row for each case and format; naive and stable side by side within a cell."""
+    headers = ["case", "format", "NaN in", "sum", "largest", "difference", "CE"]
+    return markdown(headers, [[c.case, c.format, *_figures(c)] for c in comparisons], text=2)
+
+
+def _figures(c: Comparison) -> list[str]:
+    both = (c.naive, c.stable)
+    broken = [f"**{name}**" for name, one in zip(LAB_METHODS, both, strict=True) if one.has_nan]
+    valid = [d for d in c.relative_difference if not math.isnan(d)]
+    return [
+        " and ".join(broken) or "neither",
+        _pair(*(_digits(outcome.sum, 6) for outcome in both)),
+        _pair(*(_digits(outcome.largest, 4) for outcome in both)),
+        figure(max(valid, default=math.nan)),
+        _pair(*(_loss(outcome.cross_entropy) for outcome in both)),
+    ]
+
+
+def _pair(naive: str, stable: str) -> str:
+    """Both, or one where they are the same in so many digits."""
+    return naive if naive == stable else f"{naive} / {stable}"
 
 
 def divergences(comparisons: Sequence[Comparison], explained: Sequence[Divergence]) -> str:
-    """Prediction against reality, with the reason for each divergence."""
+    """Prediction against reality, with the reason for each divergence: a list, in short lines."""
     from bench.lab.predictions import reality
 
     actual = {(c.case, c.format): reality(c) for c in comparisons}
     names = {
-        "naive_nan": "naive NaN?",
-        "stable_nan": "stable NaN?",
-        "cross_entropy": "cross-entropy",
+        "naive_nan": "does `naive` give NaN?",
+        "stable_nan": "does `stable` give NaN?",
+        "cross_entropy": "cross-entropy.",
     }
-    rows = []
+    items = []
     for entry in explained:
         found = [actual[entry.case, name][entry.figure] for name in entry.formats]
         shown = [_digits(float(v), 4) if _is_float(v) else v for v in found]
-        rows.append(
-            [
-                entry.case,
-                ", ".join(entry.formats),
-                names[entry.figure],
-                entry.predicted,
-                shown[0] if len(set(shown)) == 1 else " / ".join(shown),
-                entry.because,
-            ]
+        real = shown[0] if len(set(shown)) == 1 else " / ".join(shown)
+        where = "all formats" if len(entry.formats) == len(FORMATS) else ", ".join(entry.formats)
+        text = (
+            f"**{entry.case}**, {where}, {names[entry.figure]} Predicted {entry.predicted}, "
+            f"found {real}. {entry.because}"
         )
-    headers = ["case", "format", "figure", "predicted", "reality", "because"]
-    return markdown(headers, rows, text=6)
+        items.append(item(text))
+    return "\n".join(items)
 
 
 def _is_float(text: str) -> bool:
@@ -90,4 +93,4 @@ def _digits(value: float, digits: int) -> str:
 
 
 def _loss(value: float | str) -> str:
-    return "IndexError" if isinstance(value, str) else _digits(value, 4)
+    return "no label 1" if isinstance(value, str) else _digits(value, 4)

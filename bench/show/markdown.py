@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 TITLES = {
@@ -22,6 +23,14 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], text: int = 
     alignment = ["left"] * text + ["right"] * (len(headers) - text)
     return tabulate(
         rows, headers, tablefmt="pipe", colalign=alignment if rows else None, disable_numparse=True
+    )
+
+
+def item(text: str) -> str:
+    """A list item, in lines of a length that can be read."""
+    words = " ".join(text.split())
+    return textwrap.fill(
+        f"- {words}", 118, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 

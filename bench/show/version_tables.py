@@ -88,12 +88,12 @@ def upgrade(before: Run, after: Run) -> str:
 
 
 def summary(shown: Sequence[Run]) -> str:
-    """What README shows: the steps, where they were measured, and the pictures."""
+    """What docs/numpy-versions.md shows: the steps, where they were measured, and the pictures."""
     first = provenance(shown[0]).removeprefix(f"{shown[0].label}, ")
     pictures = {
         "error": "Largest ulp error of ordinary rows by NumPy version",
         "time": "Time by NumPy version",
         "bits": "Records whose bits differ, version by version",
     }
-    shown_as = [f"![{text}](results/versions-{name}.png)" for name, text in pictures.items()]
+    shown_as = [f"![{text}](../results/versions-{name}.png)" for name, text in pictures.items()]
     return "\n\n".join([steps(shown), f"*{first}*", *shown_as])

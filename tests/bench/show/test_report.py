@@ -13,7 +13,16 @@ import pytest
 from bench.__main__ import main
 from bench.runs import committed, run_file
 from bench.runs.files import to_json
-from bench.show import plots, report, tables, version_plots, version_tables, versions
+from bench.show import (
+    documents,
+    kept,
+    plots,
+    report,
+    tables,
+    version_plots,
+    version_tables,
+    versions,
+)
 from numerics import FORMATS, OPERATIONS
 from tests.bench.content import run_content
 
@@ -151,7 +160,8 @@ def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
     pair = version_tables.ends_of_upgrade(by_version)
     assert pair
     assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == version_tables.upgrade(*pair)
-    for path, document in report.filled(ROOT, run, by_version).items():
+    found = kept.load(ROOT, run, by_version)
+    for path, document in documents.filled(ROOT, found).items():
         assert path.read_text(encoding="utf-8") == document, path
 
 

@@ -1,0 +1,107 @@
+"""README and docs: which table of the committed results stands between which markers of which.
+
+Each table is made in the module of its kind; what is not here is written by hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+from bench.runs.files import replace_between_markers
+from bench.show.kept import Committed
+
+Sections: TypeAlias = dict[str, dict[str, str]]
+"""What stands between markers, by document and marker."""
+
+
+def filled(root: Path, kept: Committed) -> dict[Path, str]:
+    """The documents that show committed results, with their tables between their markers."""
+    shown: Sections = {}
+    for part in (_front(kept), _of_run(kept), _raced(kept), _counted(kept), _judged(kept)):
+        for name, sections in part.items():
+            shown.setdefault(name, {}).update(sections)
+    documents = {}
+    for name, sections in shown.items():
+        document = (root / name).read_text(encoding="utf-8")
+        for marker, table in sections.items():
+            document = replace_between_markers(document, marker, table)
+        documents[root / name] = document
+    return documents
+
+
+def _front(kept: Committed) -> Sections:
+    """README: the verdict on docs/mine.py as it is printed, and the findings."""
+    from bench.show import findings, verdict_tables
+
+    said = [*map(verdict_tables.in_lines, kept.mine), verdict_tables.plain(kept.mine)]
+    printed = "\n\n".join(said)
+    return {
+        "README.md": {
+            "verdict of mine": f"```\n{printed}\n```",
+            "findings": findings.as_list(kept),
+        }
+    }
+
+
+def _of_run(kept: Committed) -> Sections:
+    from bench.show import misrounded_tables, tables, version_tables
+
+    made = f"*{tables.provenance(kept.run)}*"
+    return {
+        "docs/methods.md": {
+            "provenance": made,
+            "headline": tables.headline(kept.run),
+            "misrounded": misrounded_tables.misrounded_of(kept.run),
+            "invariances": tables.invariances(kept.run),
+            "methods": tables.methods(kept.run),
+            "errors": tables.errors_by_method(kept.run),
+            "exhaustive": tables.exhaustive(kept.run),
+        },
+        "docs/numpy-versions.md": {"versions": version_tables.summary(kept.by_version)},
+    }
+
+
+def _raced(kept: Committed) -> Sections:
+    from bench.show import race_tables
+
+    raced = kept.raced
+    return {
+        "docs/race.md": {"race": f"{race_tables.softmax(raced.cells)}\n\n*{raced.versions}*"},
+        "docs/fast.md": {
+            "logarithms": race_tables.logarithms(raced.cells),
+            "steps": race_tables.steps(raced.steps),
+            "calls": race_tables.calls(raced.calls),
+            "sampled": race_tables.sampled(raced.sampled),
+        },
+    }
+
+
+def _counted(kept: Committed) -> Sections:
+    from bench.show import misrounded_tables
+
+    fresh = misrounded_tables.counts_table(kept.counts["fresh"])
+    return {
+        "docs/exact.md": {
+            "counts": f"{fresh}\n\n*{kept.counted}*",
+            "directed": misrounded_tables.counts_table(kept.counts["directed"]),
+            "times": misrounded_tables.times_table(kept.exact_times),
+        }
+    }
+
+
+def _judged(kept: Committed) -> Sections:
+    """The libraries: a table, a sentence each, and what was measured of them."""
+    from bench.show import verdict_tables
+
+    versions = [f"NumPy {kept.environment['numpy']}"]
+    versions += [f"{one.subject} {one.version}" for one in kept.libraries]
+    left_out = [
+        f"no time for {', '.join(one.left_out)} ({one.subject})"
+        for one in kept.libraries
+        if one.left_out
+    ]
+    made = f"{', '.join(versions)}; effort quick, {'; '.join(left_out) or 'all cases'}"
+    said = "\n".join(f"- {verdict_tables.conclusion(one)}" for one in kept.libraries)
+    table = verdict_tables.summary(kept.libraries)
+    return {"docs/verdict.md": {"verdicts": f"{table}\n\n*{made}*\n\n{said}"}}

@@ -1,0 +1,77 @@
+"""README's findings: numbers from the files, and no words that the files contradict."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bench.judge import verdict_file
+from bench.measure import race
+from bench.measure.misrounded import Found
+from bench.measure.timing import Cell
+from bench.runs import run_file
+from bench.runs.committed import RACE, REFERENCE, ROOT, VERDICTS, VERSIONS
+from bench.show import findings, versions
+from bench.show.findings import FindingError
+from bench.show.kept import Committed
+from numerics import FORMATS
+
+RESULTS = ROOT / "results"
+EXACT, SCIPY = "exact softmax fp32", "scipy softmax fp32"
+
+
+@pytest.fixture(scope="module")
+def kept() -> Committed:
+    """What is committed, with counts and times of `exact` that are known here."""
+    libraries, environment = verdict_file.load(RESULTS / VERDICTS)
+    found = Found({EXACT: 2_000, SCIPY: 2_000}, {EXACT: 0, SCIPY: 500}, [])
+    seconds = {"exact": [3.0], "scipy": [2.0]}
+    return Committed(
+        run=run_file.load(RESULTS / REFERENCE),
+        by_version=versions.load([RESULTS / VERSIONS]),
+        raced=race.load(RESULTS / RACE),
+        counts={"fresh": found, "directed": found},
+        exact_times=[Cell("softmax", name, 2, 1, 5, seconds) for name in FORMATS],
+        counted="",
+        mine=[],
+        libraries=libraries,
+        environment=environment,
+    )
+
+
+def test_the_numbers_are_those_of_the_files(kept: Committed) -> None:
+    said = re.sub(r"\s+", " ", findings.as_list(kept))
+    assert "Of 2,000 results on random rows and 2,000 on rows built to be hard, 0 are" in said
+    assert "(SciPy: 25 %)" in said
+    assert "Softmax takes 1.5 / 1.5 / 1.5 times as long as SciPy's" in said
+    cells = [c for c in kept.raced.cells if c.operation == "softmax"]
+    assert f"of {3 * len(cells)} cells" in said
+
+
+def test_a_misrounded_result_contradicts_the_words(kept: Committed) -> None:
+    wrong = replace(kept.counts["directed"], misrounded={EXACT: 1, SCIPY: 500})
+    with pytest.raises(FindingError, match="`exact` is always the nearest number"):
+        findings.as_list(replace(kept, counts={**kept.counts, "directed": wrong}))
+
+
+def test_a_library_that_keeps_its_digits_contradicts_the_words(kept: Committed) -> None:
+    first, *rest = kept.libraries
+    better = replace(first, cells=[replace(cell, confident_ulp=1.0) for cell in first.cells])
+    with pytest.raises(FindingError, match="no right digit in any library"):
+        findings.as_list(replace(kept, libraries=[better, *rest]))
+
+
+def test_an_upgrade_that_changes_bits_contradicts_the_words(kept: Committed) -> None:
+    *older, last, without = kept.by_version
+    changed = replace(last, accuracy=last.accuracy.assign(output_sha256="0" * 6))
+    with pytest.raises(FindingError, match=r"no bit changes from NumPy 2\.0"):
+        findings.as_list(replace(kept, by_version=[*older, changed, without]))
+
+
+def test_a_shift_that_costs_nothing_contradicts_the_words(kept: Committed) -> None:
+    accuracy = kept.run.accuracy.copy()
+    accuracy.loc[accuracy["subject"] == "stable", "max_ulp"] = 0.5
+    with pytest.raises(FindingError, match="the shift costs digits"):
+        findings.as_list(replace(kept, run=replace(kept.run, accuracy=accuracy)))
