@@ -32,9 +32,10 @@ def add(commands: Any) -> None:
     judged = commands.add_parser(
         "verdict",
         help="judge any softmax, log-softmax, log-sum-exp or cross-entropy, within a minute",
-        description="Errors in ulp, failures and policies of every row, however it is passed; the "
-        "contract; time by kind of row. The subject runs in a process of its own. The exit status "
-        "is 0; 1 when a condition does not hold; 2 for a subject that cannot be had.",
+        description="Prints the largest errors in ulp and where they are, failures by kind, what "
+        "changes when the same rows are passed in other ways, and slow paths. The subject runs in "
+        "a process of its own. README and docs/verdict.md explain it. The exit status is 0; 1 when "
+        "a condition does not hold; 2 when a subject cannot be found.",
     )
     judged.add_argument("subjects", nargs="+", metavar="SUBJECT", help=specs.HELP)
     _add_conditions(judged.add_argument_group("conditions; what was not measured does not hold"))
@@ -50,8 +51,8 @@ def _add_conditions(asked: Any) -> None:
         type=values.limits,
         default={},
         metavar="N",
-        help="no error above N ulp in any row, and nothing that is NaN, infinite or raised; a limit "
-        "for each format: fp32=100,fp64=200",
+        help="no error above N ulp in any row, and nothing that is NaN, infinite or raised; or a "
+        "limit for each format: fp32=100,fp64=200",
     )
     asked.add_argument(
         "--special-rows",
@@ -59,13 +60,13 @@ def _add_conditions(asked: Any) -> None:
         const="ours",
         default="",
         choices=("ours", "consistent"),
-        help="rows with NaN, +inf or only -inf give what README's contracts say; consistent: any "
+        help="rows with NaN, +inf or only -inf give what docs/contracts.md says; consistent: any "
         "one policy, kept everywhere",
     )
     for option, meaning in (
-        ("--no-failures", "nothing NaN, infinite, lost to zero, raised or dead"),
+        ("--no-failures", "nothing NaN, infinite, lost to zero, raised, and no crash"),
         ("--contract", "integers, labels, shapes, flags, memory as the contract has them"),
-        ("--same-bits", "bits that do not depend on how the same rows are passed"),
+        ("--same-bits", "a row gives the same bits in whatever way it is passed"),
         ("--steady-time", "no kind of row, size, order or axis with a slow path"),
         ("--strict", "all of these"),
     ):
@@ -74,7 +75,7 @@ def _add_conditions(asked: Any) -> None:
         "--max-time-ratio",
         type=values.limit,
         metavar="R",
-        help="at most R times the time of stable, in the geometric mean over K = 5 to 4096",
+        help="at most R times the time of our method `stable`: geometric mean over K = 5 to 4096",
     )
     asked.add_argument(
         "--baseline", type=Path, metavar="FILE", help="nothing worse than in a saved verdict"
@@ -193,16 +194,16 @@ def _say(verdicts: Sequence[Verdict], broken: Sequence[str], options: Any) -> No
 
     from bench.judge import verdict_file
     from bench.show import verdict_tables
-    from bench.show.verdict_words import conclusion
+    from bench.show.verdict_words import conclusion, in_lines
 
-    conclusions = [conclusion(one) for one in verdicts]
     if options.format == "json":
+        conclusions = [conclusion(one) for one in verdicts]
         said: Mapping[str, Any] = {"conclusions": conclusions, "violations": list(broken)}
         print(to_json({**said, **verdict_file.content(verdicts)}), end="")
         return
     console = Console(markup=False, highlight=False, emoji=False)
-    for one, sentence in zip(verdicts, conclusions, strict=True):
-        print(sentence)
+    for one in verdicts:
+        print(in_lines(one))
         if not console.is_terminal:
             print(verdict_tables.plain([one], options.verbose), end="\n\n")
             continue

@@ -38,7 +38,7 @@ class Ask:
         return np.array(got, got.dtype.newbyteorder("="), order="C")
 
     def live(self, x: npt.NDArray[Any], labels: Any, axis: int | None = None) -> FloatArray:
-        """What the subject returned; Offence for another shape or dtype, and for a changed input."""
+        """What the subject returned; Offence for another shape, dtype, or a changed input."""
         before, labels_before = x.copy(), np.copy(labels)
         keywords = {} if axis is None else {"axis": axis}
         got = np.asarray(self.function(*((x, labels) if self.labelled else (x,)), **keywords))

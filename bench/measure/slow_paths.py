@@ -125,7 +125,8 @@ class Paced:
             for who, side in (("subject", mine), ("stable", theirs)):
                 calls[f"{who} {name}"] = self._call(side, x, labels, one.axis)
         try:
-            seconds = timing.interleaved(calls, ROUNDS, SECONDS, least=LEAST)
+            clock = timing.undisturbed
+            seconds = timing.interleaved(calls, ROUNDS, SECONDS, least=LEAST, clock=clock)
         except FOREIGN as error:
             nothing = (0.0,) * 7
             return Pace(self.operation, self.format, variant.words, *nothing, variant.small,

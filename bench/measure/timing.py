@@ -7,11 +7,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 Call: TypeAlias = Callable[[], Any]
+SCHEDULED = Path("/proc/thread-self/schedstat")
+"""Linux: nanoseconds on a processor, nanoseconds waiting for one, and how often."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ def interleaved(
     limit: float = math.inf,
     in_a_row: float = 0.0,
     least: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of each call in each round; `least` rounds, and more for up to `limit` seconds.
 
@@ -57,15 +61,37 @@ def interleaved(
                 break
             first = turn % len(calls)
             for name in [*calls][first:] + [*calls][:first]:
-                seconds[name].append(_seconds_of(calls[name], numbers[name]))
+                seconds[name].append(_seconds_of(calls[name], numbers[name], clock))
     return seconds
 
 
-def _seconds_of(call: Call, number: int) -> float:
-    start = time.perf_counter()
+def undisturbed() -> float:
+    """Seconds that pass, without those in which this thread waited for a processor.
+
+    Where the system tells; elsewhere all of them. A call of a second among many other processes is
+    interrupted, one of a millisecond is not, and the ratio would be the machine's.
+    """
+    waited = _waited()
+    while True:
+        now, before, waited = time.perf_counter(), waited, _waited()
+        if waited == before:  # else it waited between the two clocks
+            return now - waited
+
+
+def _waited() -> float:
+    try:
+        return int(SCHEDULED.read_text().split()[1]) * 1e-9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _seconds_of(
+    call: Call, number: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    start = clock()
     for _ in range(number):
         call()
-    return (time.perf_counter() - start) / number
+    return max(clock() - start, 1e-9) / number
 
 
 def _number(call: Call, in_a_row: float) -> int:

@@ -96,12 +96,12 @@ def _judged(kept: Committed) -> Sections:
 
     versions = [f"NumPy {kept.environment['numpy']}"]
     versions += [f"{one.subject} {one.version}" for one in kept.libraries]
-    left_out = [
-        f"no time for {', '.join(one.left_out)} ({one.subject})"
-        for one in kept.libraries
-        if one.left_out
-    ]
-    made = f"{', '.join(versions)}; effort quick, {'; '.join(left_out) or 'all cases'}"
+    made = f"{', '.join(versions)}; effort {kept.libraries[0].effort}"
     said = "\n".join(f"- {verdict_tables.conclusion(one)}" for one in kept.libraries)
     table = verdict_tables.summary(kept.libraries)
-    return {"docs/verdict.md": {"verdicts": f"{table}\n\n*{made}*\n\n{said}"}}
+    sections = {
+        "verdicts": f"{table}\n\n*{made}*\n\n{said}",
+        "policies": verdict_tables.policy_table(kept.libraries),
+        "layouts": verdict_tables.layout_table(kept.libraries),
+    }
+    return {"docs/verdict.md": sections}

@@ -16,11 +16,12 @@ from bench.judge.findings import ROWS, counts
 from bench.judge.policies import published
 from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Verdict, Way
 from bench.show.markdown import TITLES, figure, markdown
-from bench.show.verdict_words import OWN, screen
+from bench.show.verdict_words import OWN, conclusion, in_lines, screen
 from bench.show.witness_script import pasted
 from numerics import OPERATIONS
 
 Part: TypeAlias = str | Table
+__all__ = ["conclusion", "in_lines", "layout_table", "parts", "plain", "policy_table", "summary"]
 
 
 def parts(verdict: Verdict, terminal: bool, verbose: bool = False) -> Iterator[Part]:

@@ -38,16 +38,35 @@ SHOWN = 14
 
 def conclusion(verdict: Verdict) -> str:
     """The verdict in one sentence of plain English."""
-    name = f"{verdict.subject} {verdict.version}".strip()
+    return f"{_name(verdict)}: {'; '.join(_said(verdict))}."
+
+
+def in_lines(verdict: Verdict) -> str:
+    """The same, a line for each thing that was found."""
+    return "\n".join([f"{_name(verdict)}:", *(f"  {line}" for line in _said(verdict))])
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.subject} {verdict.version}".strip()
+
+
+def _said(verdict: Verdict) -> list[str]:
     measured = [cell for cell in verdict.offered if cell.max_ulp is not None]
     if not measured:
         messages = [m for cell in verdict.offered for way in cell.ways for m in way.messages]
         reason = next((m for m in [*messages, *(d.how for d in verdict.deaths)] if m), "")
-        return f"{name}: no verdict, since no call gave a result: {reason or 'nothing is offered'}."
+        return [f"no verdict, since no call gave a result: {reason or 'nothing is offered'}"]
     found = findings(verdict)
     said = [*_errors(measured), _failures(verdict), _special(measured), *_other(found)]
-    said += [_bits(found), *_times(verdict), f"at effort {verdict.effort}"]
-    return f"{name}: {'; '.join(said)}."
+    said += [_bits(found), *_times(verdict), *_absent(verdict), f"at effort {verdict.effort}"]
+    return said
+
+
+def _absent(verdict: Verdict) -> Iterator[str]:
+    offered = {cell.operation for cell in verdict.offered}
+    missing = dict.fromkeys(c.operation for c in verdict.cells if c.operation not in offered)
+    if missing:
+        yield f"not offered: {', '.join(TITLES[operation] for operation in missing)}"
 
 
 def _errors(cells: Sequence[Cell]) -> Iterator[str]:
@@ -76,17 +95,18 @@ def _failures(verdict: Verdict) -> str:
         total = added(total, cell.failures)
     if verdict.deaths:
         total["deaths of its process"] = len(verdict.deaths)
-    return f"failures: {counts(total)}" if total else "no failures"
+    return f"failures: {counts(total)}" if total else "no failures: no NaN, infinity or lost value"
 
 
 def _special(cells: Sequence[Cell]) -> str:
     """Whether special rows are as published, or else whether any one policy is kept."""
     names = [(c, kind, c.policies.get(kind, {})) for c in cells for kind in SPECIAL]
+    what = "results for rows with NaN, +inf or only -inf"
     if all(set(n) == {published(c.operation, kind)} for c, kind, n in names):
-        return "special rows are as published"
+        return f"{what} are as in docs/contracts.md"
     if all(len(n) == 1 and OTHER not in n for _, _, n in names):
-        return "special rows keep a policy of their own"
-    return "special rows keep no one policy"
+        return f"{what} keep a policy of their own"
+    return f"{what} keep no one policy"
 
 
 def _other(found: Sequence[Finding]) -> Iterator[str]:
@@ -101,19 +121,18 @@ def _other(found: Sequence[Finding]) -> Iterator[str]:
 def _bits(found: Sequence[Finding]) -> str:
     ways = [one.where for one in found if one.topic in (BITS, ERROR) and one.where in BY_NAME]
     words = list(dict.fromkeys(BY_NAME[way].words for way in ways))
-    return f"bits depend on {', '.join(words)}" if words else "bits depend on the rows alone"
+    if words:
+        return f"the bits of a row depend on {', '.join(words)}"
+    return "a row gives the same bits however it is passed"
 
 
 def _times(verdict: Verdict) -> Iterator[str]:
-    ends = []
     for to in OWN:
         ratios = [verdict.time_ratio(c.operation, c.format, to) for c in verdict.cells]
         taken = [ratio for ratio in ratios if ratio is not None]
         if taken:
             both = dict.fromkeys(figure(end) for end in (min(taken), max(taken)))
-            ends.append(f"{' to '.join(both)} times as long as {to}")
-    if ends:
-        yield f"it takes {' and '.join(ends)}"
+            yield f"takes {' to '.join(both)} times as long as our method `{to}`"
 
 
 # --- A screen ------------------------------------------------------------------------------------
@@ -154,17 +173,16 @@ def _held(verdict: Verdict, found: Sequence[Finding]) -> Iterator[str]:
     for operation in dict.fromkeys(cell.operation for cell in verdict.cells):
         cells = [c for c in verdict.offered if c.operation == operation]
         if not cells:
-            yield f"{TITLES[operation]}: not offered"
             continue
         outputs = sum(way.outputs for cell in cells for way in cell.ways)
         errors = ", ".join(f"{c.format} {in_ulp(c.max_ulp)}" for c in cells)
         ordinary = ", ".join(f"{c.format} {in_ulp(c.ordinary_ulp)}" for c in cells)
-        yield f"{TITLES[operation]}: {outputs:,} outputs; off by up to {errors}; random rows {ordinary}"
+        yield f"{TITLES[operation]}: {outputs:,} outputs; any row {errors}; random rows {ordinary}"
     ways = dict.fromkeys(w.presentation for c in verdict.offered for w in c.ways)
     changing = {one.where for one in found if one.topic in (BITS, ERROR, FAILURE)}
     refused = dict.fromkeys(one.where for one in found if one.topic == REFUSED and one.where)
-    same = len([way for way in ways if way != PLAIN and way not in changing and way not in refused])
-    yield f"{same} of {len(ways) - 1} other ways to pass the same rows change no bit and fail nowhere"
+    same = sum(way not in (PLAIN, *changing, *refused) for way in ways)
+    yield f"{same} of {len(ways) - 1} other ways to pass the rows change no bit and fail nowhere"
     if refused:
         yield f"refused: {', '.join(refused)}"
     yield from policies(verdict)

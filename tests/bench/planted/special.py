@@ -124,5 +124,6 @@ SPECIAL: tuple[Planted, ...] = (
     Planted(is_0_where_the_loss_is_nan, "cross_entropy", "kind: hidden NaN",
             "0 instead of NaN", r"rows with NaN: 0"),
     Planted(is_uniform_to_three_digits, "softmax", "kind: policy of wrong digits",
-            "rows of -inf alone give 1.001/K", r"off by up to .* in rows of -inf alone|rows of -inf alone: something else"),
+            "rows of -inf alone give 1.001/K",
+            r"off by up to .* in rows of -inf alone|rows of -inf alone: something else"),
 )  # fmt: skip
