@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
 from bench.inputs.builders import Batches, Generator
 from numerics.formats import Format
 
-Rows = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.float64]
+Builder: TypeAlias = Callable[[Format, Generator], Batches]
 PRESENTED_ROWS = 24
 PLACES = ("first", "middle", "last", "random")
 LONG = (1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 4097, 8191, 8192, 8193, 16_384)
@@ -21,7 +25,7 @@ def beyond_overflow(format: Format) -> float:
     return {"fp16": 400.0, "fp32": 200.0, "fp64": 1000.0}[format.name]
 
 
-def presented(*lengths: int):  # type: ignore[no-untyped-def]
+def presented(*lengths: int) -> Builder:
     """Ordinary and masked rows that any way of passing them has to bring through."""
 
     def build(format: Format, rng: Generator) -> Batches:
@@ -46,7 +50,7 @@ def _mixture(format: Format, rng: Generator, K: int) -> Rows:
     return rows
 
 
-def presented_special(*lengths: int):  # type: ignore[no-untyped-def]
+def presented_special(*lengths: int) -> Builder:
     """Rows of every kind side by side: a special row must not touch its neighbours."""
 
     def build(format: Format, rng: Generator) -> Batches:
@@ -67,6 +71,13 @@ def _all_kinds(rng: Generator, K: int) -> Rows:
     rows[21, [0, 1]] = np.inf, np.nan
     rows[22, 0] = -np.inf
     return rows
+
+
+def presented_long(format: Format, rng: Generator) -> Batches:
+    """Rows of a vocabulary, which a sum over another axis than the last adds one by one."""
+    rows: Rows = rng.normal(scale=2.0, size=(4, 50_257))
+    rows[2] = 1.0
+    return [rows]
 
 
 def two_logits(format: Format, rng: Generator) -> Batches:
@@ -93,12 +104,12 @@ def widths(format: Format, rng: Generator) -> Batches:
     return [rng.normal(scale=3.0, size=(1, K)) for K in lengths]
 
 
-def lengths(*several: int):  # type: ignore[no-untyped-def]
+def lengths(*several: int) -> Builder:
     """A row of each length, its labels beyond any index of few bits."""
     return lambda format, rng: [rng.normal(size=(1, K)) for K in several]
 
 
-def equal_lengths(*several: int):  # type: ignore[no-untyped-def]
+def equal_lengths(*several: int) -> Builder:
     """Equal rows, of which sums stall or overflow."""
     return lambda format, rng: [np.full((1, K), 2.0) for K in several]
 

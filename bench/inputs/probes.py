@@ -9,12 +9,17 @@ from bench.inputs import probe_rows
 from bench.inputs.cases import CASES, EFFORTS, Case
 
 PRESENTED, PRESENTED_SPECIAL = "presented", "presented, special"
+PRESENTED_LONG = "presented, long"
+IN_MANY_WAYS = (PRESENTED, PRESENTED_SPECIAL, PRESENTED_LONG)
+"""The cases whose rows are passed in other ways, too."""
 
 PROBES: tuple[Case, ...] = (
     Case(PRESENTED, "probe", "passed in many ways",
          probe_rows.presented(1, 2, 3, 5, 16, 100, 1000)),
     Case(PRESENTED_SPECIAL, "probe", "passed in many ways, special rows among them",
          probe_rows.presented_special(4, 16, 130)),
+    Case(PRESENTED_LONG, "probe", "a vocabulary over any axis (pytorch#34728)",
+         probe_rows.presented_long),
     Case("two logits", "probe", "both ways through all gaps (tt-metal#56381, pytorch#31856)",
          probe_rows.two_logits),
     Case("three logits with a gap", "probe", "thresholds in rows of three",
@@ -58,7 +63,6 @@ def named(name: str) -> Case:
     return {case.name: case for case in (*CASES, *PROBES)}[name]
 
 
-_FIRST = (PRESENTED, PRESENTED_SPECIAL)
 _MANY_SHAPES = ("widths", "widths 1 to 64", "widths 65 to 257", "widths 258 to 1025")
 _LARGE = ("lengths", "equal lengths", "longest", "equal longest")
 
@@ -67,5 +71,5 @@ def _by_urgency(case: Case) -> tuple[bool, bool, bool]:
     return (
         case.name in _MANY_SHAPES or case.name in _LARGE,
         case.name in _MANY_SHAPES,
-        case.name not in _FIRST,
+        case.name not in IN_MANY_WAYS,
     )

@@ -109,6 +109,8 @@ def _at(witness: Witness | None) -> str:
 
 def _changed(cell: Cell, way: Way) -> Iterator[Finding]:
     """Errors that are larger this way; changed bits, where they are not."""
+    if any(tally.failures for tally in way.tallies.values()):
+        return  # said already
     plain = cell.plain_rows.max_ulp or 0.0
     worst = max(way.tallies.items(), key=lambda item: item[1].max_ulp or 0.0, default=None)
     if worst is not None:

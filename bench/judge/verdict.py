@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.inputs import probes
 from bench.inputs.cases import SEED, Case
-from bench.inputs.probes import PRESENTED, PRESENTED_SPECIAL, asked_at
+from bench.inputs.probes import asked_at
 from bench.judge import by_value
 from bench.judge.by_value import Plain
 from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Death, Speed, Verdict, Way, together
@@ -183,13 +184,13 @@ class _Cell:
         plain = Plain(self.operation, rows, exact, [one.outputs for one in answers])
         way = by_value.judged(PLAIN, plain, answers, range(len(rows.batches)))
         self.plain.append((case, way))
-        if case.name in (PRESENTED, PRESENTED_SPECIAL):
+        if case.name in probes.IN_MANY_WAYS:
             self.rows.append(plain)
 
     def _presented(self, way: Presentation) -> None:
         found = []
         for plain in self.rows:
-            places = [i for i, b in enumerate(plain.rows.batches) if way.fits(*b.x.shape)]
+            places = [i for i, b in enumerate(plain.rows.batches) if way.takes(*b.x.shape)]
             if places:
                 batches = [plain.rows.batches[i] for i in places]
                 answers = self.asked.home.run(Presented(self.operation, way.name, batches))

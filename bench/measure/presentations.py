@@ -23,6 +23,7 @@ from numerics.rows import Labels
 Asked: TypeAlias = tuple[FloatArray, npt.NDArray[np.intp]]
 THREADS, TURNS, MANY = 4, 8, 600
 LARGE = 2**22
+SHORT = 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Presentation:
     """A way to pass rows.
 
     `words` is what a result depends on if it is another one this way. `over_axis`: for subjects
-    that take an axis. `may_refuse`: a clear error is no defect. `fits`: for rows of which shape.
+    that take an axis. `may_refuse`: a clear error is no defect. `fits`: for rows of which shape;
+    `long`: for those of a whole vocabulary, too.
     """
 
     name: str
@@ -39,6 +41,11 @@ class Presentation:
     over_axis: bool = False
     may_refuse: bool = False
     fits: Callable[[int, int], bool] = lambda rows, K: True
+    long: bool = False
+
+    def takes(self, rows: int, K: int) -> bool:
+        """Whether rows of a shape are passed this way."""
+        return self.fits(rows, K) and (self.long or K <= SHORT)
 
 
 def _each(x: FloatArray) -> npt.NDArray[np.intp]:
@@ -240,8 +247,9 @@ PRESENTATIONS: tuple[Presentation, ...] = (
     Presentation("result kept while the next is computed", "later calls", _kept),
     Presentation("many times", "earlier calls", _many, fits=lambda rows, K: K == 3),
     Presentation("four threads", "other threads", _threads, fits=lambda rows, K: K in (3, 100)),
-    Presentation("F order", "memory order", _laid_out(np.asfortranarray), may_refuse=True),
-    Presentation("strided", "strides", _laid_out(_strided), may_refuse=True),
+    Presentation("F order", "memory order", _laid_out(np.asfortranarray), may_refuse=True,
+                 long=True),
+    Presentation("strided", "strides", _laid_out(_strided), may_refuse=True, long=True),
     Presentation("every other row", "strides", _laid_out(_every_other_row), may_refuse=True),
     Presentation("reversed", "the direction of strides",
                  _laid_out(lambda x: x[::-1, ::-1].copy()[::-1, ::-1]), may_refuse=True),
@@ -250,12 +258,13 @@ PRESENTATIONS: tuple[Presentation, ...] = (
     Presentation("other byte order", "byte order",
                  _laid_out(lambda x: x.astype(x.dtype.newbyteorder())), may_refuse=True),
     Presentation("unaligned", "alignment", _laid_out(_unaligned), may_refuse=True),
-    Presentation("axis 0", "the place of the axis", _axis_0, True, True),
+    Presentation("axis 0", "the place of the axis", _axis_0, True, True, long=True),
     Presentation("axis 0 of a view", "the place of the axis", _axis_0_of_a_view, True, True),
     Presentation("axis counted from the front", "how the axis is counted",
                  lambda call, x, y: (call(x, y, axis=1), _each(x)), True, True),
     Presentation("first of three axes", "the place of the axis", _of_three(0, 0), True, True),
-    Presentation("middle of three axes", "the place of the axis", _of_three(1, 1), True, True),
+    Presentation("middle of three axes", "the place of the axis", _of_three(1, 1), True, True,
+                 long=True),
     Presentation("middle of three axes, counted from the end", "the place of the axis",
                  _of_three(1, -2), True, True),
     Presentation("last of three axes", "the number of axes", _of_three(2, -1), True, True),
@@ -263,7 +272,7 @@ PRESENTATIONS: tuple[Presentation, ...] = (
                  _beside_axes_of_1, True, True),
     Presentation("last axis, beside one of 1", "the number of axes", _over_a_length_of_1,
                  True, True),
-    Presentation("row alone, 1-D", "the batch around a row", _alone, may_refuse=True),
+    Presentation("row alone, 1-D", "the batch around a row", _alone, may_refuse=True, long=True),
     Presentation("row alone", "the batch around a row", _in_batches(1)),
     Presentation("7 rows", "the number of rows", _in_batches(7)),
     Presentation("2 to 9 rows", "the number of rows", _in_batches(2, 9, 3, 8, 4, 6, 5)),

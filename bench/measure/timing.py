@@ -85,9 +85,7 @@ def _waited() -> float:
         return 0.0
 
 
-def _seconds_of(
-    call: Call, number: int, clock: Callable[[], float] = time.perf_counter
-) -> float:
+def _seconds_of(call: Call, number: int, clock: Callable[[], float] = time.perf_counter) -> float:
     start = clock()
     for _ in range(number):
         call()

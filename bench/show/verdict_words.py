@@ -163,8 +163,10 @@ def _one_line(group: Sequence[Finding]) -> str:
     first = group[0]
     formats = " ".join(name for name in FORMATS if any(one.format == name for one in group))
     if first.topic == BITS:
-        ways = ", ".join(dict.fromkeys(one.where for one in group))
-        return f"{first.operation} {formats}: other bits, none further off, for {ways}"
+        ways = list(dict.fromkeys(one.where for one in group))
+        rest = f" and {len(ways) - 4} more ways" * (len(ways) > 4)
+        some = ", ".join(ways[:4])
+        return f"{first.operation} {formats}: other bits, none further off, for {some}{rest}"
     where = f", {first.where}" if first.where else ""
     return f"{first.operation} {formats}{where}: {first.what}"
 

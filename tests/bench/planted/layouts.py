@@ -203,7 +203,7 @@ LAYOUTS: tuple[Planted, ...] = (
     Planted(is_1_over_the_first_of_three_axes, "softmax", "xla#11772",
             "axis 0 of shape (K, 1, 1) gives 1", r"first of three axes.*: off by up to"),
     Planted(is_unshifted_unless_last, "softmax", "pytorch#158310",
-            "unshifted where the axis is not the last", r"axis 0.*: \d+ NaN"),
+            "unshifted where the axis is not the last", r"axis 0.*: [\d,]+ NaN"),
     Planted(reads_memory_in_storage_order, "softmax", "burn#4815, rocm-libraries#11387",
             "a transposed array is read in storage order", r"F order: off by up to"),
     Planted(flattens_the_axes_from_axis_on, "softmax",
