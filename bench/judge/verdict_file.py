@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.judge import older_file
 from bench.judge.verdicts import Cell, Death, Speed, Tally, Verdict, Way, Witness
 from bench.measure.contract import Found
 from bench.measure.slow_paths import Pace
@@ -38,9 +39,8 @@ def load(path: Path) -> tuple[list[Verdict], dict[str, Any]]:
     """Verdicts and environment of a file; RunFileError when it is none."""
     try:
         found = json.loads(run_file.read(path))
-        if found["schema"] != SCHEMA:
-            raise ValueError("another schema")
-        return [_verdict(one) for one in found["verdicts"]], dict(found["environment"])
+        made = {1: older_file.verdict, SCHEMA: _verdict}[found["schema"]]
+        return [made(one) for one in found["verdicts"]], dict(found["environment"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         message = f"{path}: not a file that `python -m bench verdict --save` wrote"
         raise RunFileError(message) from None

@@ -65,14 +65,14 @@ def another_value(got: Any, wanted: Any, floor: float = 0.0) -> bool:
 
     >>> bool(another_value(np.float32(1.0001), np.float32(1)))
     False
-    >>> bool(another_value(np.float32(1.01), np.float32(1)))
-    True
+    >>> [bool(another_value(np.float32(1), np.float32(b))) for b in (1.01, np.inf, np.nan)]
+    [True, True, True]
     """
     half = 2.0 ** -(min(_precision(got), _precision(wanted)) / 2)
     least = max(floor, _smallest(got))
     a, b = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
     with np.errstate(invalid="ignore"):
-        close = np.abs(a - b) <= np.maximum(half * np.abs(b), least)
+        close = np.isfinite(b) & (np.abs(a - b) <= np.maximum(half * np.abs(b), least))
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     return a.shape != b.shape or not bool((close | same).all())
 

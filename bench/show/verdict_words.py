@@ -58,7 +58,12 @@ def _said(verdict: Verdict) -> list[str]:
         return [f"no verdict, since no call gave a result: {reason or 'nothing is offered'}"]
     found = findings(verdict)
     said = [*_errors(measured), _failures(verdict), _special(measured), *_other(found)]
-    said += [_bits(found), *_times(verdict), *_absent(verdict), f"at effort {verdict.effort}"]
+    said += [
+        _bits(found, any(cell.ways[1:] for cell in measured)),
+        *_times(verdict),
+        *_absent(verdict),
+        f"at effort {verdict.effort}",
+    ]
     return said
 
 
@@ -102,6 +107,8 @@ def _special(cells: Sequence[Cell]) -> str:
     """Whether special rows are as published, or else whether any one policy is kept."""
     names = [(c, kind, c.policies.get(kind, {})) for c in cells for kind in SPECIAL]
     what = "results for rows with NaN, +inf or only -inf"
+    if not any(n for _, _, n in names):
+        return f"{what} were not measured"
     if all(set(n) == {published(c.operation, kind)} for c, kind, n in names):
         return f"{what} are as in docs/contracts.md"
     if all(len(n) == 1 and OTHER not in n for _, _, n in names):
@@ -118,9 +125,11 @@ def _other(found: Sequence[Finding]) -> Iterator[str]:
             yield f"{number} {words}"
 
 
-def _bits(found: Sequence[Finding]) -> str:
+def _bits(found: Sequence[Finding], presented: bool) -> str:
     ways = [one.where for one in found if one.topic in (BITS, ERROR) and one.where in BY_NAME]
     words = list(dict.fromkeys(BY_NAME[way].words for way in ways))
+    if not presented:
+        return "the rows were passed in no other way"
     if words:
         return f"the bits of a row depend on {', '.join(words)}"
     return "a row gives the same bits however it is passed"

@@ -51,12 +51,14 @@ def _groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
 
 def _of_group(operation: str, group: Sequence[Batch], format: Format) -> list[npt.NDArray[np.void]]:
     found = [_empty(operation, batch) for batch in group]
-    places, rows, labels = [], [], []
+    places: list[tuple[int, int]] = []
+    rows: list[FloatArray] = []
+    labels: list[int] = []
     for which, batch in enumerate(group):
         for row in _known(batch):
             found[which][row] = _in_closed_form(operation, batch, row, format)
         for row in np.flatnonzero(~_is_known(batch.x)):
-            places.append((which, row))
+            places.append((which, int(row)))
             rows.append(batch.x[row])
             labels.append(int(batch.labels[row]) % batch.x.shape[1])
     if rows:

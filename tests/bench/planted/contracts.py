@@ -151,7 +151,8 @@ def narrows_the_lists_it_is_given(x: Any, axis: int = -1) -> Any:
 
 CONTRACTS: tuple[Planted, ...] = (
     Planted(is_unshifted_for_integers, "log_sum_exp",
-            "pytorch#91843, scikit-learn#11226, pytensor#857", "integers are not shifted", r"integers: "),
+            "pytorch#91843, scikit-learn#11226, pytensor#857", "integers are not shifted",
+            r"integers: "),
     Planted(truncates_to_integers, "softmax", "kind: integers",
             "integers give integers", r"integers: "),
     Planted(refuses_booleans, "softmax", "kind: booleans", "0 for booleans", r"booleans: "),
