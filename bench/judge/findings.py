@@ -109,8 +109,6 @@ def _at(witness: Witness | None) -> str:
 
 def _changed(cell: Cell, way: Way) -> Iterator[Finding]:
     """Errors that are larger this way; changed bits, where they are not."""
-    if any(tally.failures for tally in way.tallies.values()):
-        return  # said already
     plain = cell.plain_rows.max_ulp or 0.0
     worst = max(way.tallies.items(), key=lambda item: item[1].max_ulp or 0.0, default=None)
     if worst is not None:
@@ -121,7 +119,8 @@ def _changed(cell: Cell, way: Way) -> Iterator[Finding]:
             yield Finding(ERROR, cell.operation, cell.format, way.presentation, what, "worse",
                           tally.worst)  # fmt: skip
             return
-    if way.changed:
+    failed = any(tally.failures for tally in way.tallies.values())
+    if way.changed and not failed:  # said already
         share = 100 * way.changed / way.outputs
         what = f"other bits in {share:.2g} % of the outputs, none further off"
         yield Finding(BITS, cell.operation, cell.format, way.presentation, what, "bits")
