@@ -57,8 +57,8 @@ def _of_group(operation: str, group: Sequence[Batch], format: Format) -> list[np
     for which, batch in enumerate(group):
         for row in _known(batch):
             found[which][row] = _in_closed_form(operation, batch, row, format)
-        for row in np.flatnonzero(~_is_known(batch.x)):
-            places.append((which, int(row)))
+        for row in np.flatnonzero(~_is_known(batch.x)).tolist():
+            places.append((which, row))
             rows.append(batch.x[row])
             labels.append(int(batch.labels[row]) % batch.x.shape[1])
     if rows:
