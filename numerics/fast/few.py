@@ -1,13 +1,14 @@
 """What `fast` does with a few numbers: the bits of `kernels` by as few calls as there can be.
 
-More than half of a call on a row of 5 is not arithmetic. Here warnings need not be turned off, no
-sum is asked who has to shift, and nothing is cut into blocks: the smallest and the largest logit
-say that all rows are alike, and that no exponential, sum or quotient leaves the normal numbers.
+More than half of a call on a row of 5 is not arithmetic. Here no sum is asked who has to shift, and
+nothing is cut into blocks: the smallest and the largest logit say that all rows are alike, and that
+no exponential, sum or quotient leaves the normal numbers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +41,19 @@ def all_shift(x: Any, axis: Any, out: Any, workers: Any) -> bool | None:
     return True if low > limits.above or high < limits.working.exp_underflow else None
 
 
+def _without_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's exp and log1p of subnormal fp32 numbers raise a flag, though nothing is lost."""
+
+    def quiet(x: Any, *more: Any) -> Any:
+        if x.itemsize == 8:
+            return function(x, *more)
+        with np.errstate(under="ignore"):
+            return function(x, *more)
+
+    return quiet
+
+
+@_without_flags
 def softmax(x: Any, shift: bool) -> Any:
     """`kernels.softmax` along the last axis."""
     logits = x - np.maximum.reduce(x, axis=-1, keepdims=True) if shift else x
@@ -75,18 +89,21 @@ def _log_sum(x: Any) -> tuple[Any, Any, Any]:
     return top, shifted, np.log1p(row_sums(exponentials))
 
 
+@_without_flags
 def log_softmax(x: Any) -> Any:
     """`kernels.log_softmax` along the last axis."""
     _, shifted, log_sum = _log_sum(x)
     return np.subtract(shifted, log_sum, shifted)
 
 
+@_without_flags
 def log_sum_exp(x: Any, keepdims: bool) -> Any:
     """`kernels.log_sum_exp` along the last axis."""
     top, _, log_sum = _log_sum(x)
     return top + log_sum if keepdims else (top + log_sum)[..., 0][()]
 
 
+@_without_flags
 def cross_entropy(x: Any, y: Any) -> Any:
     """`kernels.cross_entropy` along the last axis."""
     labels = rows.checked_labels(y, x.shape[:-1], x.shape[-1])

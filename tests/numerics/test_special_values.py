@@ -71,6 +71,20 @@ def test_no_warning_on_extreme_rows(method: Method, format: Format) -> None:
             assert not np.isnan(call(x)).any()
 
 
+@pytest.mark.parametrize(("method", "format"), CELLS)
+def test_no_warning_on_subnormal_logits(method: Method, format: Format) -> None:
+    # NumPy's exp and log1p of fp32 raise a flag there, though exp(x) is 1.
+    tiny = format.smallest_subnormal
+    for row in ([0.0, tiny], [tiny, 0.0, -tiny], [tiny, -1.0, 3 * tiny], [1e-3, tiny]):
+        for x in (np.array(row, format.dtype), np.array([row] * 40, format.dtype)):
+            labels = np.zeros(x.shape[:-1], np.intp)
+            with np.errstate(all="raise"):
+                method.softmax(x)
+                method.log_softmax(x)
+                method.log_sum_exp(x)
+                method.cross_entropy(x, labels)
+
+
 def test_naive_breaks_with_a_warning() -> None:
     with pytest.warns(RuntimeWarning, match=r"overflow|invalid"):
         assert np.isnan(naive_softmax(np.array([1.0, 92.0], np.float32))).any()
