@@ -6,9 +6,8 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 
-from numerics import FORMATS
-
 from bench.runs import fields
+from numerics import FORMATS
 
 
 def count(text: str) -> int:

@@ -27,8 +27,11 @@ def _cell(cell: dict[str, Any], left_out: list[str]) -> Cell:
     place = cell["operation"], cell["format"], cell["offered"], cell["messages"]
     if not cell["offered"]:
         return Cell(*place)
-    seen = {name: Witness(**cell[name]) if cell[name] else None for name in ("worst", "failed")}
-    tally = Tally(cell["elements"], cell["misrounded"], cell["max_ulp"], cell["failures"], **seen)
+    worst, failed = (Witness(**cell[n]) if cell[n] else None for n in ("worst", "failed"))
+    tally = Tally(
+        cell["elements"], cell["misrounded"], cell["max_ulp"], cell["failures"],
+        worst=worst, failed=failed,
+    )  # fmt: skip
     return Cell(
         *place,
         ways=[Way(PLAIN, cell["elements"], tallies={ORDINARY: tally})],

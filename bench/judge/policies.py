@@ -42,7 +42,8 @@ def _softmax(x: Row) -> Row:
     """Of the logits that are numbers; NaN counts as -inf."""
     shown = np.where(np.isnan(x), -np.inf, x)
     if np.isposinf(shown).any():
-        return np.isposinf(shown) / np.isposinf(shown).sum()
+        one_hot: Row = np.isposinf(shown) / np.isposinf(shown).sum()
+        return one_hot
     if np.isneginf(shown).all():
         return np.full(x.shape, np.nan)
     e = np.exp(shown - shown.max())

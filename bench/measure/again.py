@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.inputs.probes import named
-from bench.measure.asking import Offence
+from bench.measure.accuracy import Offence
 from bench.measure.presentations import PLAIN, Presented
 from bench.subjects import specs
 from numerics.formats import FORMATS

@@ -132,7 +132,9 @@ def _in_batches(*sizes: int) -> Callable[[Ask, FloatArray, Labels], Asked]:
     """Calls with so many rows each, over and over."""
 
     def ask(call: Ask, x: FloatArray, y: Labels) -> Asked:
-        found, index, start = [], [], 0
+        found: list[FloatArray] = []
+        index: list[npt.NDArray[np.intp]] = []
+        start = 0
         while start < len(x):
             size = sizes[len(found) % len(sizes)]
             rows = np.arange(start, start + size) % len(x)

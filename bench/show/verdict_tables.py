@@ -198,9 +198,7 @@ def beside(verdicts: Sequence[Verdict], run: Run) -> str:
     if not both:
         return f"{said}."
     name, ours, theirs = max(both, key=lambda pair: pair[2] / pair[1])
-    return (
-        f"{said}: {name} errs by {figure(theirs)} ulp on random rows there, {figure(ours)} here."
-    )
+    return f"{said}: {name} errs by {figure(theirs)} ulp on random rows there, {figure(ours)} here."
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

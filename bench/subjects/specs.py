@@ -124,7 +124,7 @@ def function(text: str, operation: str) -> Function:
     return next(iter(subjects.values())).functions[operation]
 
 
-def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Function]]:
+def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Any]]:
     """The functions of the subject that a spec belongs to: its module, if there is room."""
     name = Path(spec.module).stem if spec.module.endswith(".py") else spec.module
     name = printable(name, 80)
@@ -135,7 +135,7 @@ def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Functi
         name = printable(
             spec.text.partition("=")[0] if elsewhere else f"{name}:{spec.function}", 80
         )
-    group: dict[str, tuple[Spec, Function]] = found.setdefault(name, {})
+    group: dict[str, tuple[Spec, Any]] = found.setdefault(name, {})
     return group
 
 
