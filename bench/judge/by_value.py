@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.inputs.cases import Batch
+from bench.inputs.cases import checksum as checksum_of
 from bench.inputs.kinds import EMPTY, KINDS, SPECIAL, kinds_of
 from bench.inputs.probes import named
 from bench.judge import policies
@@ -39,12 +41,23 @@ class Rows:
         """Of each batch."""
         return [kinds_of(batch.x) for batch in self.batches]
 
+    @cached_property
+    def checksum(self) -> str:
+        """Of everything in them."""
+        return checksum_of(self.batches)
+
 
 @lru_cache(maxsize=256)
 def rows_of(case: str, format_name: str) -> Rows:
     """The rows of a case; kept, since every operation needs them. Nobody may write to them."""
     format = FORMATS[format_name]
     return Rows(case, format, named(case).batches(format))
+
+
+def checksum(cases: Sequence[str], format_name: str) -> str:
+    """Of the rows of several cases: verdicts are comparable where it agrees."""
+    rows = [f"{case} {rows_of(case, format_name).checksum}" for case in sorted(cases)]
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ class _Cell:
             self.operation, self.format_name, True, ways=[plain, *self.ways],
             ordinary_ulp=_max_ulp(random), confident_ulp=_max_ulp(confident),
             unmeasured=self.unmeasured,
+            inputs=by_value.checksum([case.name for case, _ in self.plain], self.format_name),
         )  # fmt: skip
 
     def _case(self, case: Case) -> None:
@@ -247,5 +248,7 @@ class Raced:
         }
         seconds = timing.interleaved(calls, ROUNDS, SECONDS)
         cell = timing.Cell(self.operation, self.format, 0, rows, columns, seconds)
-        ratios = [cell.ratio("subject", to) for to in ("stable", "fast")]
-        return Speed(self.operation, self.format, columns, cell.ns_per_element("subject"), *ratios)
+        over_stable, over_fast = (cell.ratio("subject", to) for to in ("stable", "fast"))
+        own = cell.ns_per_element("subject")
+        return Speed(self.operation, self.format, columns, own, over_stable, over_fast, rows,
+                     seconds["subject"])  # fmt: skip

@@ -62,7 +62,7 @@ class Cell:
 
     `ways`: by presentation, the plain one first. `ordinary_ulp` is over the random cases alone,
     `confident_ulp` over confident rows. `unmeasured` names what was not asked, `messages` holds
-    why the cell is not offered.
+    why the cell is not offered. `inputs` is a checksum of all rows that were passed.
     """
 
     operation: str
@@ -73,6 +73,7 @@ class Cell:
     ordinary_ulp: float | None = None
     confident_ulp: float | None = None
     unmeasured: list[str] = field(default_factory=list)
+    inputs: str = ""
 
     @property
     def plain(self) -> Way:
@@ -115,7 +116,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Speed:
-    """Median ns per element on normal logits of K = `columns`, and over our methods' times."""
+    """Median ns per element on normal logits of K = `columns`, and over our methods' times.
+
+    `seconds`: of each round, for so many `rows`.
+    """
 
     operation: str
     format: str
@@ -123,6 +127,8 @@ class Speed:
     ns_per_element: float
     over_stable: float
     over_fast: float
+    rows: int = 1
+    seconds: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
