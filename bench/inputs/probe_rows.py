@@ -105,7 +105,7 @@ def widths(format: Format, rng: Generator) -> Batches:
 
 
 def lengths(*several: int) -> Builder:
-    """A row of each length, its labels beyond any index of few bits."""
+    """A row of each length."""
     return lambda format, rng: [rng.normal(size=(1, K)) for K in several]
 
 
@@ -131,6 +131,32 @@ def places_of_the_largest(format: Format, rng: Generator) -> Batches:
                 row[0, at if place != "last" else K - 1] = height
                 row[1, at : at + 3] = height
         batches.append(rows)
+    return batches
+
+
+def every_place(format: Format, rng: Generator) -> Batches:
+    """The largest logit, its tie with the first and with the last, and a mask, at every place."""
+    batches = []
+    for K in (2, 3, 7, 17, 33):
+        rows = rng.normal(size=(K, 4, K))
+        each = np.arange(K)
+        rows[each, 0, each] = 12.0
+        rows[:, 1, 0], rows[:, 2, K - 1] = 12.0, 12.0
+        rows[each, 1, each] = rows[each, 2, each] = 12.0
+        rows[each, 3, each] = -np.inf
+        batches.append(rows.reshape(-1, K))
+    return batches
+
+
+def special_at_every_place(format: Format, rng: Generator) -> Batches:
+    """NaN, +inf, and a number among -inf, at every place of short rows."""
+    batches = []
+    for K in (2, 3, 7, 17, 33):
+        rows = rng.normal(size=(K, 3, K))
+        each = np.arange(K)
+        rows[each, 0, each], rows[each, 1, each] = np.nan, np.inf
+        rows[:, 2], rows[each, 2, each] = -np.inf, 1.5
+        batches.append(rows.reshape(-1, K))
     return batches
 
 

@@ -87,7 +87,7 @@ def _record(
         verdict.subject, cell.operation, case, family, cell.format, cell.inputs,
         "raised" if message else "measured", printable(message, 300),
     )  # fmt: skip
-    return known.as_json() | figures
+    return known.as_json() | {"flags": [], "max_ulp_by_width": []} | figures
 
 
 def _of_way(verdict: Verdict, cell: Cell, way: Way) -> Iterator[dict[str, Any]]:

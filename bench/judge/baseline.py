@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.inputs.kinds import SPECIAL
-from bench.judge.findings import ROWS, in_ulp, said_of
+from bench.judge.findings import (
+    CONTRACT,
+    DIED,
+    FAILURE,
+    REFUSED,
+    ROWS,
+    TIME,
+    findings,
+    in_ulp,
+    said_of,
+)
 from bench.judge.verdicts import PLAIN, Cell, Verdict
 
 
 def worse(before: Sequence[Verdict], after: Verdict, time_ratio: float) -> list[str]:
-    """A line for each cell that is worse than it was: errors, failures, bits, policies, times."""
+    """A line for each thing that is worse: errors, failures, bits, policies, contract, times."""
     same = [one for one in before if one.subject == after.subject]
     if not same:
         return [f"{after.subject} is not in the baseline (--baseline)"]
     (old,) = same[:1]
-    lines = [*_cells(old, after), *_times(old, after, time_ratio)]
+    lines = [*_cells(old, after), *_found(old, after), *_times(old, after, time_ratio)]
     return [f"{after.subject} {line} (--baseline)" for line in lines]
 
 
@@ -28,6 +38,17 @@ def _cells(old: Verdict, new: Verdict) -> Iterator[str]:
             yield f"{name}: was offered, and was not measured now"
             continue
         yield from (f"{name}: {what}" for what in _of_cell(cell, now))
+
+
+def _found(old: Verdict, new: Verdict) -> Iterator[str]:
+    """Deaths, refusals, what is against the contract or slow, where nothing was found before."""
+    topics = (CONTRACT, REFUSED, TIME, FAILURE)
+    known = {(f.topic, f.operation, f.format, f.where, f.key) for f in findings(old)}
+    for one in findings(new):
+        place = (one.topic, one.operation, one.format, one.where, one.key)
+        counted = one.topic == FAILURE and one.key != DIED  # by kind, cell by cell
+        if one.topic in topics and not counted and place not in known:
+            yield f"{one.line}, not found before"
 
 
 def _of_cell(old: Cell, new: Cell) -> Iterator[str]:

@@ -95,12 +95,14 @@ def judged(
 
 def _see(seen: _Seen, plain: Plain, place: int, one: Answer) -> None:
     way = seen.way
+    where = f"case {plain.rows.case!r}, K = {plain.rows.batches[place].x.shape[1]}"
     if one.outputs is None or one.index is None:
-        K = plain.rows.batches[place].x.shape[1]
-        where = f"case {plain.rows.case!r}, K = {K}: " * (way.presentation == PLAIN)
-        failed = Way(way.presentation, outcomes={one.outcome: 1}, messages=[where + one.message])
+        said = f"{where}: " * (way.presentation == PLAIN) + one.message
+        failed = Way(way.presentation, outcomes={one.outcome: 1}, messages=[said])
         seen.way = together(way.presentation, [way, failed])
         return
+    if one.flags and way.presentation == PLAIN:
+        way = replace(way, flags=dict.fromkeys(one.flags, where) | way.flags)
     before = plain.outputs[place]
     at, changed = np.arange(len(one.index)), 0
     if way.presentation != PLAIN and before is not None:

@@ -25,6 +25,7 @@ from bench.judge.findings import (
 )
 from bench.judge.policies import OTHER, published
 from bench.judge.verdicts import Cell, Verdict
+from bench.measure.presentations import BY_NAME
 from bench.measure.tally import merged
 
 OURS, CONSISTENT = "ours", "consistent"
@@ -83,7 +84,8 @@ def _option(one: Finding, conditions: Conditions) -> str:
     name = _TOPICS.get(one.topic, "")
     if name and getattr(conditions, name):
         return f"--{name.replace('_', '-')}"
-    if one.topic in (ERROR, BITS) and conditions.same_bits:
+    elsewhere = one.topic == FAILURE and one.where in BY_NAME
+    if (one.topic in (ERROR, BITS) or elsewhere) and conditions.same_bits:
         return "--same-bits"
     if one.topic == FAILURE and conditions.max_ulp and "lost to zero" not in one.what:
         return "no --max-ulp allows them"

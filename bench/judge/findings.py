@@ -13,6 +13,8 @@ from bench.measure.slow_paths import Pace
 
 FAILURE, ERROR, POLICY, CONTRACT = "failure", "error", "policy", "contract"
 BITS, TIME, REFUSED, UNMEASURED = "bits", "time", "refused", "unmeasured"
+DIED = "died"
+"""The key of findings that ended a process."""
 TOPICS = (FAILURE, ERROR, POLICY, CONTRACT, TIME, BITS, UNMEASURED, REFUSED)
 """The gravest first."""
 ROWS = {
@@ -52,7 +54,7 @@ def findings(verdict: Verdict) -> list[Finding]:
     """All there are, the gravest first."""
     found = [one for cell in verdict.offered for one in _of_cell(cell)]
     for death in verdict.deaths:
-        found.append(Finding(FAILURE, death.operation, death.format, death.call, death.how, "died"))
+        found.append(Finding(FAILURE, death.operation, death.format, death.call, death.how, DIED))
     found += [one for probe in verdict.contract for one in _of_probe(probe)]
     found += [one for pace in verdict.paces if (one := _of_pace(pace)) is not None]
     return sorted(found, key=lambda one: TOPICS.index(one.topic))
@@ -83,6 +85,11 @@ def _of_cell(cell: Cell) -> Iterator[Finding]:
                 yield Finding(CONTRACT, cell.operation, cell.format, where, what, "improper")
         if where:
             yield from _changed(cell, way)
+    for flag, where in cell.plain.flags.items():
+        topic = "warnings" if ":" in flag else "flags"
+        yield Finding(
+            CONTRACT, cell.operation, cell.format, "", f"{topic}: {flag} in {where}", topic
+        )
     yield from _policies(cell)
     if cell.unmeasured:
         what = ", ".join(cell.unmeasured)

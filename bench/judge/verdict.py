@@ -41,12 +41,16 @@ FORMAT_ORDER = ("fp32", "fp64", "fp16")
 
 @dataclass(frozen=True)
 class Scope:
-    """What is asked: operations, formats, how much, and for how many seconds a subject."""
+    """What is asked: operations, formats, how much, and for how many seconds a subject.
+
+    `only` has the names of the steps to be asked, as a verdict names them; empty: all.
+    """
 
     operations: tuple[str, ...] = OPERATIONS
     formats: tuple[str, ...] = tuple(FORMATS)
     effort: str = "quick"
     seconds: float = 600.0
+    only: tuple[str, ...] = ()
 
     def cases(self, format_name: str) -> list[Case]:
         """The cases in a format."""
@@ -148,7 +152,9 @@ class _Cell:
                  and offered.offers(self.operation, n)]  # fmt: skip
         for probe in contract.of(self.operation, self.format_name == names[0]):
             steps.append((probe, partial(self._probed, probe)))
-        return [*steps, ("time by kind of row", self._paced), ("time against ours", self._raced)]
+        steps += [("time by kind of row", self._paced), ("time against ours", self._raced)]
+        only = self.asked.scope.only
+        return [(name, step) for name, step in steps if not only or name in only]
 
     def take(self, what: str, step: Callable[[], None]) -> None:
         """One step, unless there is no time or the subject died too often."""

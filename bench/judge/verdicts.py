@@ -22,7 +22,7 @@ class Way:
     `tallies` by kind of row: of all rows where it is "plain", else of those with other bits than
     plain, which are `changed` of `outputs`. `policies` counts special rows by kind and policy.
     `outcomes` counts batches that gave no result, by what happened ("refused" is no defect), and
-    `messages` says what.
+    `messages` says what. `flags`: floating-point flags and warnings, each with its first place.
     """
 
     presentation: str
@@ -32,6 +32,7 @@ class Way:
     policies: dict[str, dict[str, int]] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    flags: dict[str, str] = field(default_factory=dict)
 
 
 def together(presentation: str, ways: Iterable[Way]) -> Way:
@@ -53,6 +54,7 @@ def together(presentation: str, ways: Iterable[Way]) -> Way:
         policies,
         outcomes,
         list(dict.fromkeys(message for way in ways for message in way.messages))[:4],
+        {flag: where for way in ways[::-1] for flag, where in way.flags.items()},
     )
 
 

@@ -42,6 +42,8 @@ class Ask:
         before, labels_before = x.copy(), np.copy(labels)
         keywords = {} if axis is None else {"axis": axis}
         got = np.asarray(self.function(*((x, labels) if self.labelled else (x,)), **keywords))
+        if got.size and np.may_share_memory(got, x):
+            raise Offence("aliases its input", "returned memory of its input")
         if x.tobytes() != before.tobytes() or not np.array_equal(labels, labels_before):
             raise Offence("wrote to input", "wrote to its input")
         shape = x.shape if self.elementwise else np.delete(x.shape, -1 if axis is None else axis)

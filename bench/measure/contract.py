@@ -127,7 +127,7 @@ def _lists(ask: Asked) -> Iterator[str]:
 
 
 def _label_types(ask: Asked) -> Iterator[str]:
-    for length, picked in ((3, 2), (256, 200), (40_001, 40_000)):
+    for length, picked in ((3, 2), (300, 200), (40_001, 40_000)):
         x = np.linspace(-3, 3, length)[np.newaxis].astype(ask.format.dtype)
         x[0, picked] = 4.0
         wanted = ask(x, np.array([picked], np.intp))
@@ -155,6 +155,14 @@ def _outside(label: int) -> Callable[[Asked], Iterator[str]]:
         yield f"[[1, 2, 3]] gives {_shown(got)} instead of an error"
 
     return ask
+
+
+def _far_outside(asked: Asked) -> Iterator[str]:
+    """Labels that another type of integer would take for one of three."""
+    for bits in (8, 16, 31, 32, 63):
+        for label in (2**bits, 2**bits + 1, 1 - 2**bits, -(2**bits)):
+            yield from (f"{label}: {line}" for line in _outside(label)(asked))
+    yield from (f"{2**64 - 1}: {line}" for line in _outside(2**64 - 1)(asked))
 
 
 def _far_label(ask: Asked) -> Iterator[str]:
@@ -254,6 +262,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("labels", _label_types, CROSS, once=True),
     Probe("label -1", _outside(-1), CROSS, once=True),
     Probe("label K", _outside(3), CROSS, once=True),
+    Probe("labels far out of range", _far_outside, CROSS, once=True),
     Probe("label 40,000", _far_label, CROSS, once=True),
     Probe("keepdims", _keepdims, ("log_sum_exp",), once=True),
     Probe("rows of no logits", _rows_of_none, once=True),

@@ -115,6 +115,15 @@ def _of_three(place: int, axis: int) -> Callable[[Ask, FloatArray, Labels], Aske
     return ask
 
 
+def _of_four(call: Ask, x: FloatArray, y: Labels) -> Asked:
+    """K as the second of four axes, the last of which has length 1."""
+    a, b = _grid(x)
+    whole = np.ascontiguousarray(x.reshape(a, b, 1, -1).transpose(0, 3, 1, 2))
+    got = call(whole, y.reshape(a, b, 1), axis=1)
+    rows = np.moveaxis(got, 1, -1) if call.elementwise else got
+    return rows.reshape(len(x), *x.shape[1:] * call.elementwise), _each(x)
+
+
 def _beside_axes_of_1(call: Ask, x: FloatArray, y: Labels) -> Asked:
     parts = [call(row.reshape(-1, 1, 1), y[i].reshape(1, 1), axis=0) for i, row in enumerate(x)]
     return np.stack([part.reshape(x.shape[1:] * call.elementwise) for part in parts]), _each(x)
@@ -194,12 +203,17 @@ def _twice(call: Ask, x: FloatArray, y: Labels) -> Asked:
 
 
 def _after_others(call: Ask, x: FloatArray, y: Labels) -> Asked:
-    """In new memory and in memory that held other rows: both have been remembered by some."""
-    memory = _other(x)
-    call(memory, y)
+    """In new memory and in memory that held other rows: both have been remembered by some.
+
+    Two of each row, a shape in which others come first: right results are remembered, too.
+    """
+    index = np.tile(_each(x), 2)
+    both, labels = x[index], y[index]
+    memory = _other(both)
+    call(memory, labels)
     call(_other(x[:, :1]), y * 0)
-    memory[...] = x
-    return np.concatenate([call(memory, y), call(x.copy(), y)]), np.tile(_each(x), 2)
+    memory[...] = both
+    return np.concatenate([call(memory, labels), call(both, labels)]), np.tile(index, 2)
 
 
 def _kept(call: Ask, x: FloatArray, y: Labels) -> Asked:
@@ -270,6 +284,7 @@ PRESENTATIONS: tuple[Presentation, ...] = (
     Presentation("middle of three axes, counted from the end", "the place of the axis",
                  _of_three(1, -2), True, True),
     Presentation("last of three axes", "the number of axes", _of_three(2, -1), True, True),
+    Presentation("second of four axes", "the number of axes", _of_four, True, True),
     Presentation("first of three axes, beside axes of 1", "the place of the axis",
                  _beside_axes_of_1, True, True),
     Presentation("last axis, beside one of 1", "the number of axes", _over_a_length_of_1,

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ from bench.subjects.subject import FOREIGN, Subject, described
 
 TIMEOUT = 60.0
 """Seconds that a call may take."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Environment variables that say how many threads a library takes."""
 _POLL = 0.05
 Task = Callable[[Subject], Any]
 
@@ -60,9 +62,10 @@ class Elsewhere:
     def run(self, task: Task) -> Any:
         """What the task makes of the subject there."""
         if self._process is None:
-            self._start()
-        self._pipe.send(task)
-        said, value = self._answer()
+            self._start_again()
+        with contextlib.suppress(OSError):  # it may have died since; there is no answer then
+            self._pipe.send(task)
+        said, value = self._answer(self._timeout)
         if said == "raised":
             raise DiedError(value)
         return value
@@ -75,25 +78,35 @@ class Elsewhere:
             self._pipe.close()
             self._process = None
 
+    def _start_again(self) -> None:
+        try:
+            self._start()
+        except specs.SpecError as error:  # it could be had before
+            raise DiedError(str(error)) from None
+
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._clock = context.RawValue(ctypes.c_double, 0.0)
+        self._clock = context.RawValue(ctypes.c_double, time.monotonic())  # imports may hang, too
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_live, args=(theirs, self._texts, self._clock))
-        self._process.start()
+        with _one_thread():
+            self._process.start()
         theirs.close()
-        said, value = self._answer()
+        try:
+            said, value = self._answer(max(self._timeout, TIMEOUT))
+        except DiedError as error:
+            raise specs.SpecError(f"{' '.join(self._texts)}: the import {error}") from None
         if said == "missing":
             self.close()
             raise specs.SpecError(value)
         self.subject: Subject = value
 
-    def _answer(self) -> tuple[str, Any]:
+    def _answer(self, seconds: float) -> tuple[str, Any]:
         while not self._pipe.poll(_POLL):
             since = self._clock.value
-            if since and time.monotonic() - since > self._timeout:
+            if since and time.monotonic() - since > seconds:
                 self.close()
-                raise DiedError(f"no answer within {self._timeout:g} s")
+                raise DiedError(f"no answer within {seconds:g} s")
         try:
             found: tuple[str, Any] = self._pipe.recv()
         except (EOFError, OSError):
@@ -102,6 +115,18 @@ class Elsewhere:
             self.close()
             raise DiedError(f"ended its process {_how(code)}") from None
         return found
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """What is started meanwhile has libraries of one thread, unless somebody asked for more."""
+    added = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _how(code: int | None) -> str:
@@ -129,6 +154,7 @@ def _live(pipe: Connection, texts: Sequence[str], clock: Any) -> None:
         pipe.send(("missing", "; ".join(missing)))
         return
     (subject,) = subjects.values()
+    clock.value = 0.0
     pipe.send(("here", _facts(subject)))
     timed = replace(subject, functions={n: _timed(f, clock) for n, f in subject.functions.items()})
     with contextlib.suppress(EOFError, BrokenPipeError):

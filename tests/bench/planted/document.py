@@ -19,10 +19,16 @@ SECTION = "planted"
 def table() -> str:
     """A row for each defect: what is wrong, which report it stands for, what the verdict says."""
     rows = [
-        [one.operation.replace("_", "-"), one.defect, one.stands_for, f"`{readable(one.named)}`"]
+        [
+            one.operation.replace("_", "-"),
+            one.defect,
+            one.stands_for,
+            one.found_by,
+            f"`{readable(one.named)}`",
+        ]
         for one in PLANTED
     ]
-    return markdown(["operation", "defect", "report", "the verdict says"], rows, text=4)
+    return markdown(["operation", "defect", "report", "found by", "the verdict says"], rows, text=5)
 
 
 def readable(named: str) -> str:

@@ -48,15 +48,16 @@ def raises_in_every_call(x: Any, axis: int = -1) -> Any:
 
 FATAL: tuple[Planted, ...] = (
     Planted(exits_on_nan, "softmax", "kind: os._exit", "leaves the process on NaN",
-            r"ended its process with status 3"),
+            r"ended its process with status 3", found_by="case 'presented, special'"),
     Planted(crashes_on_long_rows, "softmax", "kind: crash",
-            "a segmentation fault beyond 70 000 columns", r"ended its process by SIGSEGV"),
+            "a segmentation fault beyond 70 000 columns", r"ended its process by SIGSEGV",
+            found_by="case 'lengths'"),
     Planted(hangs_without_rows, "softmax", "kind: hang", "never returns for no rows",
-            r"no rows: .*no answer within"),
+            r"no rows: .*no answer within", found_by="no rows"),
     Planted(has_no_memory_for_large_arrays, "softmax", "kind: memory",
-            "MemoryError for large arrays", r"MemoryError"),
+            "MemoryError for large arrays", r"MemoryError", found_by="2^22 numbers"),
     Planted(leaves_the_program_on_infinity, "softmax", "kind: sys.exit", "SystemExit on +inf",
-            r"raised .*SystemExit|SystemExit"),
+            r"raised .*SystemExit|SystemExit", found_by="case 'presented, special'"),
     Planted(raises_in_every_call, "softmax", "kind: nothing measured", "raises in every call",
-            r"ZeroDivisionError: on purpose"),
+            r"ZeroDivisionError: on purpose", found_by="case 'presented'"),
 )  # fmt: skip

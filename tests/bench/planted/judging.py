@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.inputs.probes import IN_MANY_WAYS
 from bench.judge import verdict
 from bench.judge.conditions import STRICT, Conditions, violations
 from bench.judge.findings import findings
 from bench.judge.verdict import Scope
 from bench.judge.verdicts import Verdict
+from bench.measure.presentations import BY_NAME
 from bench.subjects import specs
 from bench.subjects.isolated import Elsewhere, Here, Home
 from bench.subjects.subject import Subject
@@ -23,39 +25,41 @@ EXACTLY = replace(STRICT, max_ulp=dict.fromkeys(("fp16", "fp32", "fp64"), 0.5001
 FATAL_TIMEOUT = 3.0
 
 
-def judge_all(names: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:
+def judge_all(names: Sequence[str], whole: bool) -> dict[str, tuple[list[str], list[str]]]:
     """What the verdict says of each function, and what does not hold."""
-    return {name: judge(name) for name in names}
+    return {name: judge(name, whole) for name in names}
 
 
-def judge(name: str) -> tuple[list[str], list[str]]:
-    """Of one planted or sound function."""
+def judge(name: str, whole: bool) -> tuple[list[str], list[str]]:
+    """Of one planted or sound function; of a planted one the step that finds it, or all."""
     defects = {one.name: one for one in PLANTED}
     if name in defects:
-        found = judged(defects[name])
+        one = defects[name]
+        only = () if whole else _needed(one.found_by)
+        found = _complete(_home(one), Scope((one.operation,), one.formats, only=only))
         return lines(found), violations(found, EXACTLY)
-    (one,) = [sound for sound in SOUND if sound.name == name]
-    subject = _sound(one)
-    operations = tuple(one.functions)
-    found = _complete(Here(subject), Scope(operations, one.formats))
-    return lines(found, one.asked), violations(found, one.asked)
+    (sound,) = [sound for sound in SOUND if sound.name == name]
+    found = _complete(Here(_sound(sound)), Scope(tuple(sound.functions), sound.formats))
+    return lines(found, sound.asked), violations(found, sound.asked)
 
 
-def shares(number: int) -> list[list[str]]:
+def _needed(step: str) -> tuple[str, ...]:
+    """A step, and what has to be asked before it."""
+    plainly = (f"case {name!r}" for name in IN_MANY_WAYS)
+    return (*plainly, step) if step in BY_NAME else (step,)
+
+
+def shares(number: int, whole: bool) -> list[list[str]]:
     """All names in shares of which each needs few exact values, the largest first."""
     keys = [(one.operation, one.formats, one.name) for one in PLANTED]
-    keys += [(next(iter(one.functions)), one.formats, one.name) for one in SOUND]
+    keys += [(next(iter(one.functions)), one.formats, one.name)
+             for one in SOUND if whole or one.always]  # fmt: skip
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for operation, formats, name in sorted(keys):
         groups.setdefault((operation, formats), []).append(name)
     size = max(4, -(-len(keys) // (2 * number)))
     parts = [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
     return sorted(parts, key=len, reverse=True)
-
-
-def judged(one: Planted) -> Verdict:
-    """In this process, or in one of its own where it would not survive."""
-    return _complete(_home(one), Scope((one.operation,), one.formats))
 
 
 def _complete(home: Home, scope: Scope) -> Verdict:
@@ -67,6 +71,7 @@ def _complete(home: Home, scope: Scope) -> Verdict:
 
 
 def _home(one: Planted) -> Home:
+    """In this process, or in one of its own where it would not survive."""
     module = Path(__file__).parent / f"{one.function.__module__.rpartition('.')[2]}.py"
     text = f"{module}:{one.name}={one.operation}"
     if module.name == "fatal.py":

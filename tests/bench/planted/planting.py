@@ -19,7 +19,8 @@ class Planted:
     """A defective function and the line of the verdict that must name it.
 
     `stands_for` is the public report, or the kind of which no report is known; `defect` says in
-    words what is wrong; `named` is a regular expression for a line of the verdict.
+    words what is wrong; `named` is a regular expression for a line of the verdict, and `found_by`
+    the step of a verdict that comes to it.
     """
 
     function: Function
@@ -28,6 +29,7 @@ class Planted:
     defect: str
     named: str
     formats: tuple[str, ...] = ("fp32",)
+    found_by: str = ""
 
     @property
     def name(self) -> str:
