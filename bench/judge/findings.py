@@ -27,7 +27,7 @@ ROWS = {
 WORSE = 2.0
 """An error that a presentation makes so many times as large is no harmless rounding."""
 SLOW, SLOWER_THAN_STABLE = 5.0, 3.0
-"""A path is slow from so many times the time of ordinary rows on, if it is not as slow in `stable`."""
+"""A path is slow from so many times the time of ordinary rows on, unless `stable` is as slow."""
 
 
 @dataclass(frozen=True)

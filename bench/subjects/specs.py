@@ -73,10 +73,10 @@ log_softmax, log_sum_exp, cross_entropy; say which it is: mypkg.ops:logsumexp=so
     return Spec(text, module, function, operation)
 
 
-def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
+def load(texts: Sequence[str], ask: bool = True) -> tuple[dict[str, Subject], list[str]]:
     """Subjects by name, in the order given, and a line for each peer that is not installed.
 
-    SpecError for anything else that cannot be had.
+    SpecError for anything else that cannot be had. `ask`: which formats they refuse.
     """
     found: dict[str, Subject | dict[str, tuple[Spec, Function]]] = {}
     missing = []
@@ -92,7 +92,8 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
         except PeerMissingError as error:
             missing.append(str(error))
     subjects = {
-        name: one if isinstance(one, Subject) else subject(name, one) for name, one in found.items()
+        name: one if isinstance(one, Subject) else subject(name, one, ask)
+        for name, one in found.items()
     }
     return subjects, missing
 
@@ -181,7 +182,7 @@ def _make_importable(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subject:
+def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool = True) -> Subject:
     """Functions of one's own, by operation, as a subject."""
     keywords = {operation: _axis_keyword(f) for operation, (_, f) in functions.items()}
     on_numpy = {
@@ -197,7 +198,7 @@ def subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subjec
         keepdims=tuple(op for op, (_, f) in functions.items() if "keepdims" in _parameters(f)),
         origins={operation: spec.text for operation, (spec, _) in functions.items()},
         version=str(getattr(sys.modules.get(package), "__version__", ""))[:40],
-        refused=_refused(on_numpy),
+        refused=_refused(on_numpy) if ask else {},
     )
 
 

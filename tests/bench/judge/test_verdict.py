@@ -79,7 +79,7 @@ def test_a_method_that_keeps_its_promises_gets_a_clean_verdict(
     assert "a row gives the same bits however it is passed" in said
     assert said.endswith("at effort quick.")
     (one, *rest) = violations(found, Conditions(max_ulp={"fp32": 0.25}))
-    assert one.startswith("compensated softmax fp32: off by up to 0.")
+    assert one.startswith("exact softmax fp32: off by up to 0.")
     assert one.endswith("(--max-ulp 0.25)")
     assert all("fp32" in line for line in rest)
     assert len(violations(found, Conditions(max_time_ratio=1e-9))) == 6

@@ -19,7 +19,7 @@ FEW_ULP = {"compensated": 1.0, "exact": 0.5}
 LOSES_SMALL_LOSSES = ("stable", "division_free", "online", "two_pass", "base2")
 """The logarithm of a sum near 1 is 0 in these methods, as docs/methods.md says: a failure."""
 SLOW_PATHS = ("online", "exact")
-"""`online` goes through long rows in Python; `exact` needs its last stages for subnormal results."""
+"""`online` goes through rows in Python; `exact` needs its last stages for subnormal results."""
 ALWAYS = (("exact", "softmax"), ("fast", "softmax"), ("log1p", "cross_entropy"))
 
 
