@@ -25,9 +25,9 @@ from bench.subjects.subject import Subject
 from numerics.formats import FORMATS, FloatArray
 from numerics.rows import Labels
 
-LOGITS = 2**15
+LOGITS = 2**14
 """Logits of a generation."""
-GENERATIONS = 24
+GENERATIONS = 32
 """Generations of a round."""
 POPULATION = 192
 """Rows that are kept in a domain, unless rows are long."""

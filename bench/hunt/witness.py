@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.hunt.domains import DOMAINS
-from bench.hunt.island import Island
+from bench.hunt.island import Herd, Island
 from bench.hunt.numbers import Runs, as_runs
 from bench.hunt.score import Aim, ratios
 from bench.inputs.cases import Batch
@@ -20,6 +20,8 @@ from bench.sweep.chunk import called
 from bench.sweep.summary import compared
 from bench.truth import audit, certified
 
+SHORT = 8
+"""Rows up to this length have a witness for each length."""
 CONFIRMED = 3
 """Rows of an island and a domain of which the worst is chosen, each of them called alone."""
 
@@ -47,20 +49,32 @@ class Witness:
 
 
 def reported(subject: Subject, aim: Aim, islands: Sequence[Island]) -> list[Witness]:
-    """The worst output of each domain; DisagreementError where mpmath says something else."""
-    found = []
-    for number, domain in enumerate(DOMAINS):
-        rows = [
-            (herd.x[k : k + 1], herd.labels[k : k + 1])
-            for herd in (island.herds[number] for island in islands)
-            for k in range(min(CONFIRMED, len(herd.x)))
-        ]
-        witnesses = [measured(subject, aim, Batch(*row), domain.name) for row in rows]
-        if witnesses:
-            worst = max(range(len(rows)), key=lambda k: witnesses[k].size(aim.goal))
-            confirm(aim, Batch(*rows[worst]))
-            found.append(witnesses[worst])
-    return found
+    """The worst output of each domain, for each short length and for all longer rows together.
+
+    DisagreementError where mpmath says something else.
+    """
+    groups = [[one] for one in islands if one.width <= SHORT]
+    groups.append([one for one in islands if one.width > SHORT])
+    return [
+        witness
+        for number, domain in enumerate(DOMAINS)
+        for group in groups
+        if (witness := _worst(subject, aim, [one.herds[number] for one in group], domain.name))
+    ]
+
+
+def _worst(subject: Subject, aim: Aim, herds: Sequence[Herd], domain: str) -> Witness | None:
+    rows = [
+        Batch(herd.x[k : k + 1], herd.labels[k : k + 1])
+        for herd in herds
+        for k in range(min(CONFIRMED, len(herd.x)))
+    ]
+    found = [(measured(subject, aim, row, domain), row) for row in rows]
+    if not found:
+        return None
+    witness, row = max(found, key=lambda one: one[0].size(aim.goal))
+    confirm(aim, row)
+    return witness
 
 
 def measured(subject: Subject, aim: Aim, batch: Batch, domain: str) -> Witness:

@@ -44,7 +44,7 @@ def evaluate(operation: str, x: FloatArray, labels: Labels, format: Format) -> E
 
     Labels are for cross_entropy, from 0 to K - 1.
     """
-    return _evaluated(operation, x, labels, format, _decide).exact()
+    return _evaluated(operation, x, labels, format, None, _decide).exact()
 
 
 def estimate(
@@ -52,26 +52,36 @@ def estimate(
 ) -> tuple[Exact, npt.NDArray[np.bool_]]:
     """The same for the outputs that the second array has as True, shape (rows,) or (rows, K).
 
-    The others, few of most rows, would take `decimals` milliseconds each. They have what the last
-    stage before it says: to search with, not to report.
+    The others, few of most rows, would take the later stages a multiple of the time. They have what
+    the first one says: to search with, not to report.
     """
-    found = _evaluated(operation, x, labels, format, _leave)
+    found = _evaluated(operation, x, labels, format, 1, _leave)
     return found.exact(), found.knowledge == SURE
 
 
-def _evaluated(operation: str, x: FloatArray, labels: Labels, format: Format, last: Last) -> Places:
+def _evaluated(
+    operation: str, x: FloatArray, labels: Labels, format: Format, count: int | None, last: Last
+) -> Places:
+    """By so many stages, and then by `last`."""
     if flushes_subnormal():
         raise FlushedError("subnormal numbers are flushed to 0 in this process: no exact values")
     found = Places.empty(x.shape if operation in ELEMENTWISE else x.shape[:1])
+    stages = stages_of(format)[:count] if x.shape[1] <= LONGEST else ()
     height = max(1, BATCH // x.shape[1])
     for start in range(0, len(x), height):
         rows = slice(start, start + height)
-        _batch(operation, x[rows], labels[rows], found[rows], format, last)
+        _batch(stages, operation, x[rows], labels[rows], found[rows], format, last)
     return found
 
 
 def _batch(
-    operation: str, x: FloatArray, labels: Labels, out: Places, format: Format, last: Last
+    stages: Sequence[Stage],
+    operation: str,
+    x: FloatArray,
+    labels: Labels,
+    out: Places,
+    format: Format,
+    last: Last,
 ) -> None:
     """Rows of -inf alone count as equal logits, as the policy has it."""
     special = _special(operation, x)
@@ -79,7 +89,6 @@ def _batch(
         x = x.copy()
         for at, _ in special:
             x[at] = 0
-    stages = stages_of(format) if x.shape[1] <= LONGEST else ()
     with np.errstate(all="ignore"):
         _fill(stages, operation, x, labels, out, format, None, last)
     for at, value in special:
