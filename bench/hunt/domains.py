@@ -24,8 +24,8 @@ NOT_SEARCHED = (
     f"rows of other lengths than {', '.join(map(str, WIDTHS))}",
     f"rows of more than {FREE} logits with more than {RUNS} runs of equal ones",
     "rows with -inf, +inf or NaN",
-    "most rows that the first stage of the oracle leaves open, such as those with the logarithm of a "
-    "softmax below 2^-850 in fp64",
+    "most rows that the first stage of the oracle leaves open, such as those with the logarithm of "
+    "a softmax below 2^-850 in fp64",
     "rows that are not contiguous, and other axes than the last",
 )
 """What no hunt has looked at, in words."""

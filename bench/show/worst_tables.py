@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.hunt.domains import DOMAINS
 from bench.show.markdown import TITLES, figure, markdown, ratio
 
 HEADERS = ("operation", "format", "rows", "searched for", "ulp", "error / bound", "K", "rows tried")
@@ -32,6 +33,37 @@ def _row(cell: Mapping[str, Any], witness: Mapping[str, Any]) -> list[str]:
         str(sum(count for _, count in witness["row"])),
         figure(cell["searched"]["rows"]),
     ]
+
+
+def document(contents: Sequence[Mapping[str, Any]]) -> str:
+    """A row for each subject, operation and format: the largest error of each kind of rows."""
+    rows = [
+        [content["subject"], TITLES[content["operation"]], cell["format"], *_cell(cell)]
+        for content in contents
+        for cell in content["cells"]
+        if cell["goal"] == "ulp"
+    ]
+    heads = [f"{domain.name}: ulp (/ bound, K)" for domain in DOMAINS]
+    shown = markdown(
+        ["method", "operation", "format", *heads, "rounds", "rows tried"], rows, text=3
+    )
+    left_out = {text: None for one in contents for c in one["cells"] for text in c["not_searched"]}
+    return "\n".join([shown, "", "Not searched:", "", *(f"- {text}" for text in left_out)])
+
+
+def _cell(cell: Mapping[str, Any]) -> list[str]:
+    said = []
+    for domain in DOMAINS:
+        found = [one for one in cell["found"] if one["domain"] == domain.name]
+        worst = max(found, key=lambda one: float(one["ulp"]), default=None)
+        if worst is None:
+            said.append("-")
+            continue
+        length = sum(count for _, count in worst["row"])
+        near = "-" if worst["ratio"] is None else ratio(worst["ratio"])
+        said.append(f"{figure(worst['ulp'])} ({near}, {length})")
+    searched = cell["searched"]
+    return [*said, str(searched["rounds"]), figure(searched["rows"])]
 
 
 def refuted(content: Mapping[str, Any]) -> list[str]:
