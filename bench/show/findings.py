@@ -162,7 +162,8 @@ def _known(kept: Committed) -> str:
         {figure(ours["fp32"])} in fp32 (SciPy: {figure(theirs["fp64"])} and
         {figure(theirs["fp32"])}). In sweeps, all fp16 rows [x, 0] among them, `exact` has
         {sum(one["outputs"] for one in swept):,} results, all of them right.
-        [Errors known](docs/methods.md#the-largest-errors-known)
+        [Largest errors known](docs/methods.md#the-largest-errors-known),
+        [how they were found](docs/sweep.md)
     """
 
 
