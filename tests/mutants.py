@@ -46,14 +46,14 @@ Change: TypeAlias = tuple[str, str, str]
 class WithoutTypes(ast.NodeTransformer):
     """Annotations are never evaluated here, so no test could see them change."""
 
-    def visit_arg(self, node: ast.arg) -> ast.arg:  # noqa: D102
+    def visit_arg(self, node: ast.arg) -> ast.arg:
         return ast.arg(node.arg)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: D102, N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: D102, N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         return self.generic_visit(node)
 
