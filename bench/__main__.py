@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bench.commands import (
     compare,
     diff,
+    hunt,
     keep,
     misrounded,
     page,
@@ -22,6 +23,7 @@ from bench.commands import (
     versions,
 )
 from bench.commands.command import Command
+from bench.hunt.run import HuntError
 from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
 from bench.runs.extras import ExtraMissingError, require
@@ -44,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     page.COMMAND,
     keep.COMMAND,
     sweep.COMMAND,
+    hunt.COMMAND,
 )
 EXPECTED = (
     RunFileError,
@@ -55,6 +58,7 @@ EXPECTED = (
     SpecError,
     FamilyError,
     SweepError,
+    HuntError,
     DisagreementError,
     OSError,
 )

@@ -1,4 +1,4 @@
-"""What the tests of `exact` measure can be kept: docs/exact.md shows it beside what is claimed."""
+"""Options of the tests; what those of `exact` measure can be kept for docs/exact.md."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         metavar="FILE.json",
         help="keep every error of a stage of `exact` that is measured, beside what is claimed",
+    )
+    parser.addoption(
+        "--whole-verdicts",
+        action="store_true",
+        help="ask everything of every planted defect, not only the step that finds it",
     )
 
 

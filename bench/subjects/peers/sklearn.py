@@ -1,4 +1,4 @@
-"""scikit-learn: which has softmax alone, and no fp16."""
+"""scikit-learn: which has softmax alone, over the last of two axes, and no fp16."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def peer() -> Peer:
         "sklearn",
         sklearn.__version__,
         lambda x: x,
-        {"softmax": lambda x: extmath.softmax(x, copy=True)},
+        {"softmax": lambda x, axis=-1: extmath.softmax(x, copy=True)},
         ("fp32", "fp64"),
+        fixed_axis=("softmax",),
     )
