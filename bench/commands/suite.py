@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from bench.commands.command import Command
-from bench.runs.committed import ROOT
+from bench.runs.committed import ROOT, reference_cache
 
 
 def add(commands: Any) -> None:
@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> int:
     """Run pytest on the installed package, with its own configuration and no cache folder."""
     import pytest
 
-    own = ["--import-mode=importlib", "-p", "no:cacheprovider", "-W", "error"]
+    kept = f"--benchmark-storage=file://{reference_cache().parent / 'benchmarks'}"
+    own = ["--import-mode=importlib", "-p", "no:cacheprovider", "-W", "error", kept]
     return int(pytest.main([str(ROOT / "bench"), *own, *options.arguments]))
 
 

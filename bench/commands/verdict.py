@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,17 +144,12 @@ def _broken(
 
 def conditions(options: argparse.Namespace) -> Conditions:
     """The conditions that options ask for; --strict is all of them but limits."""
-    from bench.judge.conditions import OURS, Conditions
+    from bench.judge.conditions import Conditions, strict
 
     asked = Conditions(
         **{name: getattr(options, name) for name in vars(Conditions())}  # named as the options
     )
-    if options.strict:
-        asked = replace(
-            asked, no_failures=True, contract=True, same_bits=True, steady_time=True,
-            special_rows=options.special_rows or OURS,
-        )  # fmt: skip
-    return asked
+    return strict(asked) if options.strict else asked
 
 
 def _measured(options: argparse.Namespace) -> Iterator[Verdict]:

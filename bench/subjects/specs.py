@@ -201,6 +201,14 @@ def subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subjec
     )
 
 
+def of_function(function: Function, operation: str) -> Subject:
+    """A function that is here already, as a subject under its own name."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    module = getattr(function, "__module__", None) or "__main__"
+    spec = Spec(f"{module}:{name}={operation}", module, name, operation)
+    return subject(printable(f"{module}.{name}", 80), {operation: (spec, function)})
+
+
 def _axis_keyword(function: Function) -> str:
     """`axis` or `dim`, where the function has such a parameter; else nothing."""
     parameters = _parameters(function)
