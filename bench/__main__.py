@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.commands import (
     compare,
     diff,
+    hunt,
     keep,
     misrounded,
     page,
@@ -24,6 +25,7 @@ from bench.commands import (
     versions,
 )
 from bench.commands.command import Command
+from bench.hunt.run import HuntError
 from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
 from bench.runs.committed import CheckoutError
@@ -48,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     page.COMMAND,
     keep.COMMAND,
     sweep.COMMAND,
+    hunt.COMMAND,
 )
 SCRIPT = "softmax-bench"
 EXPECTED = (
@@ -61,6 +64,7 @@ EXPECTED = (
     SpecError,
     FamilyError,
     SweepError,
+    HuntError,
     DisagreementError,
     OSError,
 )

@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--claims") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--claims: keeps what one process measures, without -n")
     config.stash[CLAIMS] = []
 
 

@@ -24,7 +24,7 @@ from bench.judge.findings import (
     said_of,
 )
 from bench.judge.policies import OTHER, published
-from bench.judge.verdicts import Cell, Verdict
+from bench.judge.verdicts import PLAIN, Cell, Verdict, Witness
 from bench.measure.presentations import BY_NAME
 from bench.measure.tally import merged
 
@@ -106,7 +106,7 @@ def _too_far(cell: Cell, conditions: Conditions) -> Iterator[tuple[Finding, str]
     for kind in kinds:
         tally = merged(way.tallies[kind] for way in cell.ways if kind in way.tallies)
         if tally.max_ulp is not None and tally.max_ulp > limit:
-            where = f" (case {tally.worst.case!r}, K = {tally.worst.width})" if tally.worst else ""
+            where = f" ({_place(tally.worst)})" if tally.worst else ""
             what = f"off by up to {in_ulp(tally.max_ulp)} in {ROWS[kind]}{where}"
             yield (
                 Finding(ERROR, cell.operation, cell.format, "", what, kind),
@@ -115,6 +115,11 @@ def _too_far(cell: Cell, conditions: Conditions) -> Iterator[tuple[Finding, str]
     if cell.max_ulp is None:
         nothing = Finding(ERROR, cell.operation, cell.format, "", "no error could be measured", "")
         yield nothing, f"--max-ulp {limit:g}"
+
+
+def _place(worst: Witness) -> str:
+    way = f", {worst.presentation}" * (worst.presentation != PLAIN)
+    return f"case {worst.case!r}, K = {worst.width}{way}"
 
 
 def _special(cell: Cell, asked: str) -> Iterator[tuple[Finding, str]]:

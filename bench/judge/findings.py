@@ -26,10 +26,8 @@ ROWS = {
 }
 WORSE = 2.0
 """An error that a presentation makes so many times as large is no harmless rounding."""
-SLOW = 8.0
-"""A path is slow from so many times the time of ordinary rows on, and of what it is for `stable`.
-
-Of our methods, `exact` comes nearest: 6 times as long where results are subnormal."""
+SLOW, SLOWER_THAN_STABLE = 5.0, 3.0
+"""A path is slow from so many times the time of ordinary rows on, unless `stable` is as slow."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +179,11 @@ def _of_probe(probe: Found) -> Iterator[Finding]:
 def _of_pace(pace: Pace) -> Finding | None:
     place = (pace.operation, pace.format, "")
     if pace.message:
+        if pace.refused:
+            return Finding(REFUSED, *place, f"refused: {pace.words.removesuffix(' takes')}: "
+                           f"{pace.message}", pace.words)  # fmt: skip
         return Finding(UNMEASURED, *place, f"not measured: time, {pace.words}", pace.words)
-    if pace.small or pace.fastest <= SLOW * max(1.0, pace.stable_fastest):
+    if pace.small or pace.fastest <= max(SLOW, SLOWER_THAN_STABLE * pace.stable_fastest):
         return None
     what = f"{pace.words} {pace.fastest:.3g} times as long as ordinary ones, per element "
     what += f"({pace.least:.3g} to {pace.most:.3g}; stable: {pace.stable:.2g})"

@@ -16,6 +16,7 @@ import numpy as np
 from bench.inputs.cases import EFFORTS, SEED
 from bench.inputs.probe_rows import beyond_overflow
 from bench.measure import timing
+from bench.measure.asking import REFUSALS
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described
 from numerics.formats import FORMATS, FloatArray, Format
 
@@ -48,7 +49,7 @@ class Variant:
     """Rows of which the time per element is compared with that of ordinary ones.
 
     `words` says of them what the time is of ("masked rows take"). `small`: told, but no slow path,
-    since a call costs what it costs.
+    since a call costs what it costs. `may_refuse`: a clear error is no defect.
     """
 
     words: str
@@ -57,6 +58,7 @@ class Variant:
     axis: int | None = None
     effort: str = "quick"
     small: bool = False
+    may_refuse: bool = False
 
 
 ORDINARY = Variant("ordinary rows take", _normal(128, 512))
@@ -73,8 +75,9 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("2^24 numbers take", _normal(32768, 512), effort="full"),
     Variant("rows of 5 take", _normal(13_107, 5), small=True),
     Variant("rows of 50,257 take", _normal(2, 50_257)),
-    Variant("F order takes", _normal(128, 512), np.asfortranarray),
-    Variant("axis 0 takes", _normal(128, 512), lambda x: np.ascontiguousarray(x.T), 0),
+    Variant("F order takes", _normal(128, 512), np.asfortranarray, may_refuse=True),
+    Variant("axis 0 takes", _normal(128, 512), lambda x: np.ascontiguousarray(x.T), 0,
+            may_refuse=True),
 )  # fmt: skip
 
 
@@ -83,7 +86,7 @@ class Pace:
     """Time per element of a variant over ordinary rows: median of the rounds, and its spread.
 
     `fastest` is the ratio of the fastest rounds, which a busy machine moves least; `stable` and
-    `stable_fastest` are what both are there. `message`: why it was not measured.
+    `stable_fastest` are what both are there. `message`: why it was not measured, or `refused`.
     """
 
     operation: str
@@ -98,6 +101,7 @@ class Pace:
     stable_fastest: float
     small: bool = False
     message: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,9 @@ class Paced:
             seconds = timing.interleaved(calls, ROUNDS, SECONDS, least=LEAST, clock=clock)
         except FOREIGN as error:
             nothing = (0.0,) * 7
+            refused = variant.may_refuse and isinstance(error, REFUSALS)
             return Pace(self.operation, self.format, variant.words, *nothing, variant.small,
-                        described(error))  # fmt: skip
+                        described(error), refused)  # fmt: skip
         scale = sizes["ordinary"] / sizes["variant"]
         own = self._ratios(seconds, "subject", scale)
         stable = self._ratios(seconds, "stable", scale)

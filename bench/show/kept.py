@@ -15,9 +15,16 @@ from bench.measure.misrounded import Found
 from bench.measure.processors import Processor
 from bench.measure.race import Raced, Table
 from bench.measure.timing import Cell
-from bench.runs.committed import CALLS, CLAIMS, MINE, MISROUNDED, PROCESSORS, RACE, SWEEPS, VERDICTS
-from bench.show import claims_tables
-from bench.sweep import sweep_file
+from bench.runs.committed import (
+    CALLS,
+    CLAIMS,
+    MINE,
+    MISROUNDED,
+    PROCESSORS,
+    RACE,
+    VERDICTS,
+)
+from bench.show import claims_tables, known_tables
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -44,7 +51,8 @@ class Committed:
     counted: str
     claims: dict[str, str]
     processors: list[Processor]
-    sweeps: list[dict[str, Any]]
+    sweeps: known_tables.Files
+    worst: known_tables.Files
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -55,6 +63,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
     results = root / "results"
     counts, exact_times, counted = misrounded.load(results / MISROUNDED)
     on_few, since, made_of, called = calls.load(results / CALLS)
+    sweeps, worst = known_tables.committed(results)
     mine, _ = verdict_file.load(results / MINE)
     libraries, environment = verdict_file.load(results / VERDICTS)
     return Committed(
@@ -70,7 +79,8 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         counted=counted,
         processors=processors.load(results / PROCESSORS),
         claims=claims_tables.load(results / CLAIMS),
-        sweeps=[sweep_file.load(path) for path in sorted((results / SWEEPS).glob("*.json"))],
+        sweeps=sweeps,
+        worst=worst,
         mine=mine,
         libraries=libraries,
         environment=environment,

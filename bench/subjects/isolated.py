@@ -57,6 +57,7 @@ class Elsewhere:
     def __init__(self, texts: Sequence[str], timeout: float = TIMEOUT) -> None:  # noqa: D107
         self._texts, self._timeout = list(texts), timeout
         self._process: Any = None
+        self._ask = True
         self._start()
 
     def run(self, task: Task) -> Any:
@@ -88,13 +89,18 @@ class Elsewhere:
         context = multiprocessing.get_context("spawn")
         self._clock = context.RawValue(ctypes.c_double, time.monotonic())  # imports may hang, too
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_live, args=(theirs, self._texts, self._clock))
+        arguments = (theirs, self._texts, self._ask, self._clock)
+        self._process = context.Process(target=_live, args=arguments)
         with _one_thread():
             self._process.start()
         theirs.close()
         try:
             said, value = self._answer(max(self._timeout, TIMEOUT))
         except DiedError as error:
+            if self._ask:  # it may have been the question which formats it takes
+                self._ask = False
+                self._start()
+                return
             raise specs.SpecError(f"{' '.join(self._texts)}: the import {error}") from None
         if said == "missing":
             self.close()
@@ -142,12 +148,12 @@ def _how(code: int | None) -> str:
     return f"with status {code}"
 
 
-def _live(pipe: Connection, texts: Sequence[str], clock: Any) -> None:
+def _live(pipe: Connection, texts: Sequence[str], ask: bool, clock: Any) -> None:
     """The other side: load, then one task after another until nobody asks any more."""
     os.dup2(2, 1)  # what it prints is no result
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        subjects, missing = specs.load(texts)
+        subjects, missing = specs.load(texts, ask)
     except specs.SpecError as error:
         subjects, missing = {}, [str(error)]
     if missing:

@@ -86,10 +86,10 @@ log_sum_exp, cross_entropy; say which it is: mypkg.ops:soft=softmax
     return Spec(text, module, function, operation, library)
 
 
-def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
+def load(texts: Sequence[str], ask: bool = True) -> tuple[dict[str, Subject], list[str]]:
     """Subjects by name, in the order given, and a line for each peer that is not installed.
 
-    SpecError for anything else that cannot be had.
+    SpecError for anything else that cannot be had. `ask`: which formats they refuse.
     """
     found: dict[str, Subject | dict[str, tuple[Spec, Function]]] = {}
     missing = []
@@ -105,7 +105,8 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
         except PeerMissingError as error:
             missing.append(str(error))
     subjects = {
-        name: one if isinstance(one, Subject) else subject(name, one) for name, one in found.items()
+        name: one if isinstance(one, Subject) else subject(name, one, ask)
+        for name, one in found.items()
     }
     return subjects, missing
 
@@ -208,7 +209,7 @@ def _make_importable(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subject:
+def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool = True) -> Subject:
     """Functions of one's own, by operation, as a subject."""
     theirs = {operation: _arrays_of(spec) for operation, (spec, _) in functions.items()}
     keywords = {op: _axis_keyword(f, theirs[op]) for op, (_, f) in functions.items()}
@@ -226,7 +227,7 @@ def subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subjec
         keepdims=tuple(op for op, (_, f) in functions.items() if "keepdims" in _parameters(f)),
         origins={operation: spec.text for operation, (spec, _) in functions.items()},
         version=str(getattr(sys.modules.get(package), "__version__", ""))[:40],
-        refused=_refused(on_numpy, theirs),
+        refused=_refused(on_numpy, theirs) if ask else {},
     )
 
 
@@ -265,11 +266,12 @@ def _parameters(function: Function) -> Mapping[str, inspect.Parameter]:
 
 def _over_axis(function: Function, keyword: str, theirs: Arrays | None) -> Function:
     """The function on NumPy's arrays, with an axis if it has one under any name."""
+    called = function if theirs is None else theirs.compiled(function)
 
     def on_numpy(*given: Any, **options: Any) -> Any:
         if theirs is None:
-            return np.asarray(function(*given, **options))
-        return theirs.to_numpy(function(*map(theirs.to_native, given), **options))
+            return np.asarray(called(*given, **options))
+        return theirs.to_numpy(called(*map(theirs.to_native, given), **options))
 
     if not keyword:
         return on_numpy

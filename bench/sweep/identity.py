@@ -18,8 +18,13 @@ ROOMS = ("inputs", "subjects", "truth", "measure", "sweep")
 
 def made(subjects: Mapping[str, Subject]) -> dict[str, Any]:
     """What the figures of these subjects may depend on; no path in it, and no time."""
+    return environment_of(subjects) | {"code": code()}
+
+
+def environment_of(subjects: Mapping[str, Subject]) -> dict[str, Any]:
+    """The same without our own code."""
     versions = {name: subject.version for name, subject in subjects.items() if subject.version}
-    return environment() | {"code": code(), "subjects": versions}
+    return environment() | {"subjects": versions}
 
 
 @functools.cache

@@ -41,8 +41,7 @@ def fast_softmax(x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: 
     >>> fast_softmax(x, out=x) is x, x
     (True, array([0.5, 0.5, 0. ]))
     """
-    shift = few.all_shift(x, axis, out, workers)
-    if shift is not None:
+    if (shift := few.shift_of(x, axis, out, workers)) is not None:
         return few.softmax(x, shift)
     return stream.apply(kernels.softmax, x, axis, out, workers, in_out=True)
 
@@ -59,7 +58,7 @@ def fast_log_softmax(
     >>> bool(fast_log_softmax([0.0, -40.0])[0] == -np.exp(-40.0))
     True
     """
-    if few.all_shift(x, axis, out, workers) is not None:
+    if few.shift_of(x, axis, out, workers) is not None:
         return few.log_softmax(x)
     return stream.apply(kernels.log_softmax, x, axis, out, workers)
 
@@ -75,7 +74,7 @@ def fast_log_sum_exp(
     >>> print(fast_log_sum_exp([0.0, -40.0]))
     4.248354255291589e-18
     """
-    if few.all_shift(x, axis, out, workers) is not None:
+    if few.shift_of(x, axis, out, workers) is not None:
         return few.log_sum_exp(x, keepdims)
     return stream.apply(kernels.log_sum_exp, x, axis, out, workers, keepdims=keepdims)
 
@@ -91,7 +90,7 @@ def fast_cross_entropy(
     >>> print(fast_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
-    if few.all_shift(x, axis, out, workers) is not None:
+    if few.shift_of(x, axis, out, workers) is not None:
         return few.cross_entropy(x, y)
     return stream.apply(kernels.cross_entropy, x, only(axis), out, workers, labels=y)
 

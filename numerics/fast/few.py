@@ -8,7 +8,6 @@ no exponential, sum or quotient leaves the normal numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -21,45 +20,35 @@ from numerics.formats import FP32, FP64
 NUMBERS = 2**16  # larger arrays are not asked
 # How far logits may be from 0, and apart: e^-75 / 2^16 is normal in fp32. By bytes of a number: to
 # look up a dtype takes as long as an exponential. fp16 is out, since its conversions raise flags.
-QUIET = {4: (FP32.dtype, 75.0), 8: (FP64.dtype, 690.0)}
+QUIET = {4: (RANGES[FP32.dtype], 75.0), 8: (RANGES[FP64.dtype], 690.0)}
+TINY = np.array(2.0**-100, np.float32)  # added to logits: exp of a subnormal one raises a flag
 
 
-def all_shift(x: Any, axis: Any, out: Any, workers: Any) -> bool | None:
-    """Whether all rows are shifted, or None where the arguments are not for these functions."""
+def shift_of(x: Any, axis: Any, out: Any, workers: Any) -> float | None:
+    """The largest logit if all rows are shifted, 0 if none is; None: not for these functions."""
     usual = type(axis) is int and axis == -1 and out is None and workers == 1
     if not usual or type(x) is not np.ndarray or not 0 < x.size <= NUMBERS or not x.ndim:
         return None
-    dtype, quiet = QUIET.get(x.itemsize, (FP64.dtype, 0.0))
-    if x.dtype is not dtype or not x.flags.c_contiguous:
+    limits, quiet = QUIET.get(x.itemsize, QUIET[8])
+    if x.dtype is not limits.working.dtype or not x.flags.c_contiguous:
         return None
     low, high = x.item(x.argmin()), x.item(x.argmax())  # reductions would take longer
-    if not high - low <= quiet:  # NaN and infinity are out, too
-        return None
-    if -quiet <= low and high <= quiet:
-        return False
-    limits = RANGES[dtype]
-    return True if low > limits.above or high < limits.working.exp_underflow else None
+    shift = low > limits.above or high < limits.working.exp_underflow
+    if not (high - low <= quiet and (shift or (-quiet <= low and high <= quiet))):
+        return None  # NaN and infinity are among these
+    return high if shift else 0.0
 
 
-def _without_flags(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's exp and log1p of subnormal fp32 numbers raise a flag, though nothing is lost."""
-
-    def quiet(x: Any, *more: Any) -> Any:
-        if x.itemsize == 8:
-            return function(x, *more)
-        with np.errstate(under="ignore"):
-            return function(x, *more)
-
-    return quiet
-
-
-@_without_flags
-def softmax(x: Any, shift: bool) -> Any:
+def softmax(x: Any, shift: float) -> Any:
     """`kernels.softmax` along the last axis."""
-    logits = x - np.maximum.reduce(x, axis=-1, keepdims=True) if shift else x
-    exponentials = np.exp(logits, logits if shift else None)
+    if shift:
+        one_row = x.size == x.shape[-1]
+        logits = x - (shift if one_row else np.maximum.reduce(x, axis=-1, keepdims=True))
+    else:
+        logits = x + TINY if x.itemsize == 4 else x
+    exponentials = np.exp(logits, None if logits is x else logits)
     sums = row_sums(exponentials)
-    if x.itemsize == 8:
+    if x.itemsize == 8 and x.shape[-1] > 1:
         return np.multiply(exponentials, np.reciprocal(sums), exponentials)
     return np.divide(exponentials, sums, exponentials)
 
@@ -67,9 +56,7 @@ def softmax(x: Any, shift: bool) -> Any:
 @lru_cache(maxsize=8)
 def _starts(shape: tuple[int, ...]) -> Any:
     """Where each row begins in the array; kept, since it takes as long as an exponential."""
-    starts = np.arange(0, math.prod(shape), shape[-1]).reshape(shape[:-1])
-    starts.flags.writeable = False
-    return starts
+    return np.arange(0, math.prod(shape), shape[-1]).reshape(shape[:-1])
 
 
 def _places(x: Any) -> Any:
@@ -82,28 +69,25 @@ def _log_sum(x: Any) -> tuple[Any, Any, Any]:
     places = _places(x)
     top = x.take(places)[..., np.newaxis]
     shifted = x - top
-    exponentials = np.exp(shifted)
+    exponentials = np.exp(shifted + TINY if x.itemsize == 4 else shifted)
     if x.shape[-1] * x.itemsize < FEW_BYTES:  # as in `kernels`, the first that is 1
         places = _places(exponentials)
     exponentials.put(places, 0)
     return top, shifted, np.log1p(row_sums(exponentials))
 
 
-@_without_flags
 def log_softmax(x: Any) -> Any:
     """`kernels.log_softmax` along the last axis."""
     _, shifted, log_sum = _log_sum(x)
     return np.subtract(shifted, log_sum, shifted)
 
 
-@_without_flags
 def log_sum_exp(x: Any, keepdims: bool) -> Any:
     """`kernels.log_sum_exp` along the last axis."""
     top, _, log_sum = _log_sum(x)
     return top + log_sum if keepdims else (top + log_sum)[..., 0][()]
 
 
-@_without_flags
 def cross_entropy(x: Any, y: Any) -> Any:
     """`kernels.cross_entropy` along the last axis."""
     labels = rows.checked_labels(y, x.shape[:-1], x.shape[-1])

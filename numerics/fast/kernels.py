@@ -53,12 +53,12 @@ def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     exponentials = np.exp(_loaded(x, room), out=room)
     sums = row_sums(exponentials)
     special = _shift(x, exponentials, sums)
-    if x.dtype == FP64.dtype:  # a product is faster; the quotient would be one rounding less
-        _by_row(np.multiply, exponentials, np.reciprocal(sums), out)
-    elif x.dtype == FP32.dtype:
-        _by_row(np.divide, exponentials, sums, out)
-    else:
+    if x.dtype == FP16.dtype:
         half.narrow(_by_row(np.divide, exponentials, sums, exponentials), out)
+    elif x.dtype == FP32.dtype or x.shape[1] == 1:  # one logit has exactly 1
+        _by_row(np.divide, exponentials, sums, out)
+    else:  # a product is faster; the quotient would be one rounding less
+        _by_row(np.multiply, exponentials, np.reciprocal(sums), out)
     overwrite(out, special)
 
 
