@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-
 Function: TypeAlias = Callable[..., Any]
 
 
