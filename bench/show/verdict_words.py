@@ -119,12 +119,15 @@ def _special(cells: Sequence[Cell]) -> str:
 
 
 def _other(found: Sequence[Finding]) -> Iterator[str]:
-    for topic, words in ((ERROR, "ways to pass rows give wrong values"),
-                         (CONTRACT, "findings against the contract"), (TIME, "slow paths"),
-                         (UNMEASURED, "cells not measured whole")):  # fmt: skip
+    for topic, one_of_them, words in (
+        (ERROR, "way to pass rows gives wrong values", "ways to pass rows give wrong values"),
+        (CONTRACT, "finding against the contract", "findings against the contract"),
+        (TIME, "slow path", "slow paths"),
+        (UNMEASURED, "cell not measured whole", "cells not measured whole"),
+    ):
         number = len({(one.where, one.key, one.format) for one in found if one.topic == topic})
         if number:
-            yield f"{number} {words}"
+            yield f"{number} {one_of_them if number == 1 else words}"
 
 
 def _bits(found: Sequence[Finding], presented: bool) -> str:

@@ -6,10 +6,7 @@ Each run asks of a defect the step of a verdict that finds it, and of a few soun
 
 from __future__ import annotations
 
-import os
 import re
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 
@@ -17,37 +14,24 @@ from tests.bench.planted import document, judging
 from tests.bench.planted.sound import SOUND, Sound
 from tests.bench.planted.table import PLANTED, Planted
 
-Found = dict[str, tuple[list[str], list[str]]]
-
 
 @pytest.fixture(scope="module")
 def whole(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--whole-verdicts"))
 
 
-@pytest.fixture(scope="module")
-def found(whole: bool) -> Found:
-    """What the verdict says of each function, and what does not hold; in all cores."""
-    cores = os.cpu_count() or 1
-    shares = judging.shares(cores, whole)
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        judged = pool.map(judging.judge_all, shares, [whole] * len(shares))
-        return {name: said for part in judged for name, said in part.items()}
-
-
 @pytest.mark.parametrize("one", PLANTED, ids=lambda one: one.name)
-def test_a_planted_defect_is_named(one: Planted, found: Found) -> None:
-    said, broken = found[one.name]
+def test_a_planted_defect_is_named(one: Planted, whole: bool) -> None:
+    said, broken = judging.of_defect(one, whole)
     assert any(re.search(one.named, line) for line in said), said
     assert broken
 
 
 @pytest.mark.parametrize("one", SOUND, ids=lambda one: one.name)
-def test_a_sound_function_is_not_refused(one: Sound, found: Found, whole: bool) -> None:
+def test_a_sound_function_is_not_refused(one: Sound, whole: bool) -> None:
     if not (whole or one.always):
         pytest.skip("asked with --whole-verdicts")
-    _, broken = found[one.name]
-    assert broken == []
+    assert judging.of_sound(one) == []
 
 
 def test_every_defect_is_there_once_and_there_are_enough() -> None:

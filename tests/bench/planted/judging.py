@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,48 +18,30 @@ from bench.subjects.isolated import Elsewhere, Here, Home
 from bench.subjects.subject import Subject
 from bench.truth import ahead
 from tests.bench.planted.planting import Function, Planted
-from tests.bench.planted.sound import SOUND, Sound
-from tests.bench.planted.table import PLANTED
+from tests.bench.planted.sound import Sound
 
 EXACTLY = replace(STRICT, max_ulp=dict.fromkeys(("fp16", "fp32", "fp64"), 0.5001))
 FATAL_TIMEOUT = 3.0
 
 
-def judge_all(names: Sequence[str], whole: bool) -> dict[str, tuple[list[str], list[str]]]:
-    """What the verdict says of each function, and what does not hold."""
-    return {name: judge(name, whole) for name in names}
+def of_defect(one: Planted, whole: bool) -> tuple[list[str], list[str]]:
+    """What the verdict says of it, and what does not hold: of the step that finds it, or of all."""
+    only = () if whole else _needed(one.found_by)
+    found = _complete(_home(one), Scope((one.operation,), one.formats, only=only))
+    return lines(found), violations(found, EXACTLY)
 
 
-def judge(name: str, whole: bool) -> tuple[list[str], list[str]]:
-    """Of one planted or sound function; of a planted one the step that finds it, or all."""
-    defects = {one.name: one for one in PLANTED}
-    if name in defects:
-        one = defects[name]
-        only = () if whole else _needed(one.found_by)
-        found = _complete(_home(one), Scope((one.operation,), one.formats, only=only))
-        return lines(found), violations(found, EXACTLY)
-    (sound,) = [sound for sound in SOUND if sound.name == name]
-    found = _complete(Here(_sound(sound)), Scope(tuple(sound.functions), sound.formats))
-    return lines(found, sound.asked), violations(found, sound.asked)
+def of_sound(one: Sound) -> list[str]:
+    """What does not hold of all that is asked of it."""
+    subject = _subject(one.functions, one.formats)
+    found = _complete(Here(subject), Scope(tuple(one.functions), one.formats))
+    return violations(found, one.asked)
 
 
 def _needed(step: str) -> tuple[str, ...]:
     """A step, and what has to be asked before it."""
     plainly = (f"case {name!r}" for name in IN_MANY_WAYS)
     return (*plainly, step) if step in BY_NAME else (step,)
-
-
-def shares(number: int, whole: bool) -> list[list[str]]:
-    """All names in shares of which each needs few exact values, the largest first."""
-    keys = [(one.operation, one.formats, one.name) for one in PLANTED]
-    keys += [(next(iter(one.functions)), one.formats, one.name)
-             for one in SOUND if whole or one.always]  # fmt: skip
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for operation, formats, name in sorted(keys):
-        groups.setdefault((operation, formats), []).append(name)
-    size = max(4, -(-len(keys) // (2 * number)))
-    parts = [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
-    return sorted(parts, key=len, reverse=True)
 
 
 def _complete(home: Home, scope: Scope) -> Verdict:
@@ -77,10 +59,6 @@ def _home(one: Planted) -> Home:
     if module.name == "fatal.py":
         return Elsewhere([text], FATAL_TIMEOUT)
     return Here(_subject({one.operation: one.function}, one.formats))
-
-
-def _sound(one: Sound) -> Subject:
-    return _subject(one.functions, one.formats)
 
 
 def _subject(functions: Mapping[str, Function], formats: tuple[str, ...]) -> Subject:
