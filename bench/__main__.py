@@ -25,7 +25,7 @@ from bench.commands import (
     versions,
 )
 from bench.commands.command import Command
-from bench.hunt.run import HuntError
+from bench.hunt.errors import HuntError
 from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
 from bench.runs.committed import CheckoutError

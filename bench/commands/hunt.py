@@ -128,4 +128,4 @@ def _last(found: Iterator[tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
     return number, islands
 
 
-COMMAND = Command("hunt", add, run, "bench", ("mpmath", "rich", "tabulate"))
+COMMAND = Command("hunt", add, run, "report", ("mpmath", "rich", "tabulate"))

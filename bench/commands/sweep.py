@@ -140,4 +140,4 @@ def _tracked(running: Iterable[Found], count: int) -> Iterator[Found]:
     console.print(f"{outputs:,} outputs in {count} chunks, in {seconds:.0f} s")
 
 
-COMMAND = Command("sweep", add, run, "bench", ("mpmath", "rich"))
+COMMAND = Command("sweep", add, run, "report", ("mpmath", "rich", "tabulate"))

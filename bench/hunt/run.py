@@ -15,14 +15,11 @@ import numpy as np
 
 from bench.hunt import island as islands_of
 from bench.hunt.domains import DOMAINS, WIDTHS
+from bench.hunt.errors import HuntError
 from bench.hunt.island import Hunted, Island
 from bench.hunt.known import Known
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics.formats import FORMATS
-
-
-class HuntError(ValueError):
-    """What cannot be hunted; the message is one line that says why."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from bench.judge import diff, verdicts
 from bench.measure.calls import LINES
 from bench.measure.timing import Cell
-from bench.show import known_tables
 from bench.show.markdown import figure, item
 from bench.show.tables import provenance
 from numerics import FORMATS
@@ -151,6 +150,8 @@ def _mean(cells: Iterable[Cell], format_name: str, one: str, to: str) -> float:
 
 def _known(kept: Committed) -> str:
     """What a search finds where a sample ends, and what sweeps say of `exact`."""
+    from bench.show import known_tables  # which needs mpmath, as the command line does not
+
     hunted = known_tables.in_range(kept.worst)
     ours = {name: hunted["fast", "softmax", name].ulp for name in ("fp32", "fp64")}
     theirs = {name: hunted["scipy", "softmax", name].ulp for name in ("fp32", "fp64")}

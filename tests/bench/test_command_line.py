@@ -16,6 +16,7 @@ from bench.commands.command import Command
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = {
+    "hunt": ["fast", "--operation", "softmax", "--format", "fp32"],
     "verdict": ["stable"],
     "diff": ["one.json", "two.json"],
     "keep": ["run.json", "-o", "kept.json.xz"],
