@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import bench
 import numerics
 from bench.runs.environment import environment
 from bench.subjects.subject import Subject
@@ -32,7 +31,7 @@ def environment_of(subjects: Mapping[str, Subject]) -> dict[str, Any]:
 def code() -> str:
     """sha256 of the source of `numerics` and of those rooms."""
     folders = [Path(numerics.__file__).parent]
-    folders += [Path(bench.__file__).parent / room for room in ROOMS]
+    folders += [Path(__file__).parents[1] / room for room in ROOMS]
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
