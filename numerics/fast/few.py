@@ -43,10 +43,17 @@ def apply(function: Any, x: Any, axis: Any, out: Any, workers: Any, *more: Any) 
 
 def softmax(x: Any, shift: bool) -> Any:
     """`kernels.softmax` along the last axis."""
+    exponentials = _exponentials(x, shift)
+    return _normalized(exponentials, row_sums(exponentials))
+
+
+def _exponentials(x: Any, shift: bool) -> Any:
     logits = x - np.maximum.reduce(x, axis=-1, keepdims=True) if shift else x
-    exponentials = np.exp(logits, logits if shift else None)
-    sums = row_sums(exponentials)
-    if x.itemsize == 8 and x.shape[-1] > 1:
+    return np.exp(logits, logits if shift else None)
+
+
+def _normalized(exponentials: Any, sums: Any) -> Any:
+    if sums.itemsize == 8 and exponentials.shape[-1] > 1:
         return np.multiply(exponentials, np.reciprocal(sums), exponentials)
     return np.divide(exponentials, sums, exponentials)
 
@@ -94,3 +101,15 @@ def cross_entropy(x: Any, _shift: bool, y: Any) -> Any:
     top, _, log_sum = _log_sum(x)
     gap = top[..., 0].astype(np.float64) - x.take(labels + _starts(x.shape)).astype(np.float64)
     return (log_sum[..., 0] + gap).astype(x.dtype)[()]
+
+
+def cross_entropy_gradient(x: Any, shift: bool, y: Any) -> Any:
+    """`kernels.cross_entropy_gradient` along the last axis."""
+    labels = rows.checked_labels(y, x.shape[:-1], x.shape[-1])
+    places = labels + _starts(x.shape)
+    exponentials = _exponentials(x, shift)
+    sums = row_sums(exponentials)
+    exponentials.put(places, 0)
+    others = row_sums(exponentials) / sums
+    _normalized(exponentials, sums).put(places, 0 - others)
+    return exponentials
