@@ -25,6 +25,7 @@ from bench.truth.audited import confirm, exact_values
 from bench.truth.exact import Exact
 from bench.truth.reference import Cache
 from numerics import FORMATS, FP32, OPERATIONS
+from numerics.method import arguments
 
 SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
 """Cases of rows with NaN, +inf or nothing but -inf, where docs/contracts.md decides."""
@@ -219,10 +220,10 @@ def _speed(subject: Subject, operation: str, format_name: str, columns: int) -> 
     rng = np.random.default_rng(SEED)
     x = rng.normal(scale=3.0, size=(rows, columns)).astype(dtype)
     labels = rng.integers(0, columns, size=rows)
-    arguments = (x, labels) if operation == "cross_entropy" else (x,)
+    given = arguments(operation, x, labels)
     raced = {"subject": subject, "stable": SUBJECTS["stable"], "fast": SUBJECTS["fast"]}
     calls: dict[str, timing.Call] = {
-        name: partial(one.functions[operation], *arguments) for name, one in raced.items()
+        name: partial(one.functions[operation], *given) for name, one in raced.items()
     }
     try:
         seconds = timing.interleaved(calls, ROUNDS, SECONDS)

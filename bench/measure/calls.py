@@ -27,6 +27,7 @@ from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers.peer import Peer
 from numerics import FORMATS, METHODS, OPERATIONS, Method
+from numerics.method import arguments
 
 Array = npt.NDArray[Any]
 SHAPES = (
@@ -80,11 +81,15 @@ def two_lines(operation: str) -> Callable[..., Any]:
     def cross_entropy(x: Array, y: Array) -> Any:
         return log_sum_exp(x) - np.take_along_axis(x, y[..., np.newaxis], axis=-1)[..., 0]
 
+    def cross_entropy_gradient(x: Array, y: Array) -> Any:
+        return softmax(x) - (np.arange(x.shape[-1]) == y[..., np.newaxis])
+
     lines: dict[str, Callable[..., Any]] = {
         "softmax": softmax,
         "log_softmax": log_softmax,
         "log_sum_exp": log_sum_exp,
         "cross_entropy": cross_entropy,
+        "cross_entropy_gradient": cross_entropy_gradient,
     }
     return lines[operation]
 
@@ -111,11 +116,11 @@ def called(
     """Time one cell; `others` are libraries' functions of the operation, by name."""
     x = np.random.default_rng(SEED).normal(scale=3.0, size=shape)
     x = (x + SHIFTED[format_name] * shifted).astype(FORMATS[format_name].dtype)
-    arguments = (x, np.zeros(shape[:-1], np.intp)) if operation == "cross_entropy" else (x,)
+    given = arguments(operation, x, np.zeros(shape[:-1], np.intp))
     functions = {LINES: two_lines(operation)}
     functions |= {f"`{name}`": getattr(METHODS[name], operation) for name in ("fast", "stable")}
     functions |= others
-    calls: dict[str, Call] = {name: partial(f, *arguments) for name, f in functions.items()}
+    calls: dict[str, Call] = {name: partial(f, *given) for name, f in functions.items()}
     seconds = interleaved(calls, rounds, in_a_row=race.IN_A_ROW)
     lines = seconds[LINES]
     return Called(

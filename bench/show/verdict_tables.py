@@ -16,7 +16,7 @@ from bench.judge.verdicts import COLUMNS, EFFORT, Cell, Verdict, Witness
 from bench.runs.records import Invariance
 from bench.show.markdown import TITLES, figure, markdown
 from bench.show.witness_script import as_python, short_hex
-from numerics import FORMATS, OPERATIONS
+from numerics import FORMATS, LABELLED, OPERATIONS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -279,7 +279,7 @@ def _witnesses(verdict: Verdict) -> Iterator[str]:
 
 def _shown(witness: Witness, title: str, cell: Cell) -> Iterator[str]:
     at = "0" if witness.column is None else f"0, {witness.column}"
-    labels = f", np.array([{witness.label}])" if cell.operation == "cross_entropy" else ""
+    labels = f", np.array([{witness.label}])" if cell.operation in LABELLED else ""
     yield f"{title} in case {witness.case!r}, K = {witness.width}:"
     yield f"    {as_python(vars(witness), witness.case, cell.format)}"
     got = short_hex(witness.got)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numerics import METHODS
+from numerics import LABELLED, METHODS
 from numerics.formats import FORMATS
 
 
@@ -83,7 +83,7 @@ def script(
     row = as_python(witness, case, format_name)
     if witness["x"] is None:
         imports.append("import bench.inputs.cases  # in a checkout")
-    labels = operation == "cross_entropy"
+    labels = operation in LABELLED
     if labels:
         row += f"\ny = np.array([{witness['label']}])"
     function = "f"

@@ -19,7 +19,8 @@ from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described, printable
-from numerics import FORMATS, OPERATIONS
+from numerics import FORMATS, LABELLED, OPERATIONS
+from numerics.method import arguments
 
 Function = Callable[..., Any]
 HELP = (
@@ -27,8 +28,9 @@ HELP = (
     "MODULE:FUNCTION or FILE.py:FUNCTION. The function's name is its operation "
     f"({', '.join(OPERATIONS)}), unless one follows: mypkg.ops:my_lse=log_sum_exp. Functions of "
     "one module are one subject; a second one for the same operation is a subject of its own. Each "
-    "is called with a NumPy array of shape (rows, K), cross_entropy with labels of shape (rows,) "
-    "too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a parameter"
+    f"is called with a NumPy array of shape (rows, K), {' and '.join(LABELLED)} with labels of "
+    "shape (rows,) too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a "
+    "parameter"
 )
 
 
@@ -55,7 +57,8 @@ def parsed(text: str) -> Spec:
     Traceback (most recent call last):
     ...
     bench.subjects.specs.SpecError: 'mypkg.ops:logsumexp': logsumexp is not one of softmax, \
-log_softmax, log_sum_exp, cross_entropy; say which it is: mypkg.ops:logsumexp=softmax
+log_softmax, log_sum_exp, cross_entropy, cross_entropy_gradient; say which it is: \
+mypkg.ops:logsumexp=softmax
     """
     module, _, rest = text.rpartition(":")
     function, equals, operation = rest.partition("=")
@@ -205,7 +208,7 @@ def _refusal(function: Function, operation: str, format_name: str) -> str:
     x, labels = np.array([[0.0, 1.0]], FORMATS[format_name].dtype), np.zeros(1, np.intp)
     try:
         with quiet():
-            function(*((x, labels) if operation == "cross_entropy" else (x,)))
+            function(*arguments(operation, x, labels))
     except (TypeError, NotImplementedError) as error:
         return described(error)
     except FOREIGN:

@@ -1,8 +1,10 @@
-"""scikit-learn: which has softmax alone, and no fp16."""
+"""scikit-learn: which has softmax alone, of which the gradient is made, and no fp16."""
 
 from __future__ import annotations
 
-from bench.subjects.peers.peer import Peer
+from typing import Any
+
+from bench.subjects.peers.peer import Peer, less_one
 
 
 def peer() -> Peer:
@@ -10,10 +12,13 @@ def peer() -> Peer:
     import sklearn
     from sklearn.utils import extmath
 
+    def softmax(x: Any) -> Any:
+        return extmath.softmax(x, copy=True)
+
     return Peer(
         "sklearn",
         sklearn.__version__,
         lambda x: x,
-        {"softmax": lambda x: extmath.softmax(x, copy=True)},
+        {"softmax": softmax, "cross_entropy_gradient": less_one(softmax)},
         ("fp32", "fp64"),
     )
