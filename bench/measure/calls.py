@@ -45,6 +45,8 @@ SHAPES = (
 SHIFTED = {"fp32": 500.0, "fp64": 2000.0}
 """What is added to the logits so that `fast` has to shift every row."""
 LINES = "two lines of NumPy"
+UNSHIFTED = ("softmax", "cross_entropy_gradient")
+"""The operations that `fast` does without a shift where it can."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,12 @@ def two_lines(operation: str) -> Callable[..., Any]:
 
 
 def cells() -> list[tuple[str, str, tuple[int, ...], bool]]:
-    """Operation, format, shape, shifted: only softmax has a way without the shift."""
+    """Operation, format, shape, shifted: not all have a way without the shift."""
     return [
         (operation, format_name, shape, shifted)
         for operation in OPERATIONS
         for format_name in SHIFTED
-        for shifted in ((False, True) if operation == "softmax" else (False,))
+        for shifted in ((False, True) if operation in UNSHIFTED else (False,))
         for shape in SHAPES
     ]
 
@@ -143,7 +145,8 @@ def run(rounds: int, scipy: Peer | None, before: Mapping[str, Method] | None) ->
         if scipy is not None and operation in scipy.operations:
             others["scipy"] = scipy.operations[operation]
         for name in ("fast", "stable") if before else ():
-            others[f"`{name}`, before"] = getattr((before or {})[name], operation)
+            if hasattr((before or {})[name], operation):
+                others[f"`{name}`, before"] = getattr((before or {})[name], operation)
         yield called(operation, format_name, shape, shifted, rounds, others)
 
 
