@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
 from bench.runs.run_file import shared
-from bench.show.processes import in_order
+from bench.show.processes import begun as processes_begun
 from bench.show.rendering import rendered
 from bench.show.style import STYLE
 
@@ -76,9 +77,17 @@ def jobs(
 
 def drawn(wanted: Sequence[Job], processes: int | None = None) -> Iterator[dict[str, bytes]]:
     """Name and content of the files of each figure, from all cores where there is much to draw."""
+    with begun(wanted, processes) as pictures:
+        yield from pictures
+
+
+def begun(
+    wanted: Sequence[Job], processes: int | None = None
+) -> AbstractContextManager[Iterator[dict[str, bytes]]]:
+    """As `drawn`; other processes draw while this one does something else."""
     if processes is None and sum(job.records for job in wanted) < MANY:
         processes = 1
-    yield from in_order(files, wanted, processes)
+    return processes_begun(files, wanted, processes)
 
 
 def files(job: Job) -> dict[str, bytes]:

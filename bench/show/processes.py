@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -22,18 +23,27 @@ def cores() -> int:
 def in_order(
     work: Callable[[J], R], jobs: Sequence[J], processes: int | None = None
 ) -> Iterator[R]:
-    """The results of all jobs; jobs, results and work have to be fit for pickle.
+    """The results of all jobs; jobs, results and work have to be fit for pickle."""
+    with begun(work, jobs, processes) as results:
+        yield from results
+
+
+@contextmanager
+def begun(
+    work: Callable[[J], R], jobs: Sequence[J], processes: int | None = None
+) -> Iterator[Iterator[R]]:
+    """As `in_order`; other processes are at work while this one does something else.
 
     Without several jobs and cores nothing is started: a new process takes a second to import what
     it draws with. It starts empty (`spawn`), since a copy of one with threads may hang.
     """
     count = min(cores() if processes is None else processes, len(jobs))
     if count < 2:
-        yield from map(work, jobs)
+        yield map(work, jobs)
         return
     pool = ProcessPoolExecutor(count, get_context("spawn"), _quiet)
     try:
-        yield from pool.map(work, jobs)
+        yield pool.map(work, jobs)
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -62,15 +62,18 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def with_palette(png: io.BytesIO, description: str) -> bytes:
-    """The picture in 128 colours: a third of the size, and no colour off by what the eye sees."""
+    """The picture in 128 colours: a third of the size, and no colour off by what the eye sees.
+
+    They are found on one pixel in four: on all of them it takes ten times as long, for the same.
+    """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     information, buffer = PngInfo(), io.BytesIO()
     information.add_text("Description", description)
     picture = Image.open(png).convert("RGB")
-    few = picture.quantize(
-        128, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-    )
+    some = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.NEAREST)
+    colours = some.quantize(128, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    few = picture.quantize(palette=colours, dither=Image.Dither.NONE)
     few.save(buffer, "PNG", optimize=True, pnginfo=information)
     return buffer.getvalue()

@@ -42,9 +42,10 @@ def write(
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, wanted.labels, wanted.alone or into_committed)
     jobs = drawing.jobs(shown, _figures(shown, wanted.maps), wanted.svg or into_committed)
-    made = _tables(shown)
-    for pictures in track(drawing.drawn(jobs), len(jobs)):
-        made |= pictures
+    with drawing.begun(jobs) as drawn:
+        made = _tables(shown)
+        for pictures in track(drawn, len(jobs)):
+            made |= pictures
     texts: dict[Path, bytes] = {}
     if into_committed:
         by_version = versions.load([committed / VERSIONS])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
@@ -39,7 +39,8 @@ def headline(run: Run) -> str:
 
 def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the headline, as text."""
-    accuracy = run.accuracy
+    seen = ["subject", "operation", "format", "family", "max_ulp", "failures", "elements"]
+    accuracy = run.accuracy[[*seen, "claim_ratio"]]
     rows = []
     for subject in accuracy["subject"].unique():
         for format_name in FORMATS:
@@ -174,7 +175,7 @@ def accuracy_by_case(run: Run) -> str:
         table = run.accuracy[run.accuracy["operation"] == operation]
         cells = {
             (row["case"], row["format"], row["subject"]): error_cell(row)
-            for _, row in table.iterrows()
+            for row in table[["case", "format", "subject", *CELL]].to_dict("records")
         }
         columns = [(name, subject) for name in FORMATS for subject in subjects]
         rows = [
@@ -186,13 +187,17 @@ def accuracy_by_case(run: Run) -> str:
     return "\n\n".join(parts)
 
 
-def error_cell(row: pd.Series[Any]) -> str:
+KINDS = {"nan_failures": "NaN", "infinity_failures": "inf", "missed_special": "special"}
+KINDS |= {"lost_to_zero": "lost"}
+CELL = ("outcome", "max_ulp", *KINDS)
+"""What a cell shows of a record."""
+
+
+def error_cell(row: Mapping[Any, Any]) -> str:
     """Largest ulp error of a record; with failures, their kind and number."""
     if row["outcome"] != "measured":
         return str(row["outcome"])
-    kinds = {"nan_failures": "NaN", "infinity_failures": "inf", "missed_special": "special"}
-    kinds["lost_to_zero"] = "lost"
-    failures = [f"{int(row[k])} {name}" for k, name in kinds.items() if row[k]]
+    failures = [f"{int(row[k])} {name}" for k, name in KINDS.items() if row[k]]
     return ", ".join([figure(row["max_ulp"]), *failures])
 
 

@@ -42,8 +42,8 @@ def fast_softmax(x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: 
     >>> fast_softmax(x, out=x) is x, x
     (True, array([0.5, 0.5, 0. ]))
     """
-    if (found := few.apply(few.softmax, x, axis, out, workers)) is not None:
-        return found
+    if (shift := few.shift_of(x, axis, out, workers)) is not None:
+        return few.softmax(x, shift)
     return stream.apply(kernels.softmax, x, axis, out, workers, in_out=True, reduces=False)
 
 
@@ -59,8 +59,8 @@ def fast_log_softmax(
     >>> bool(fast_log_softmax([0.0, -40.0])[0] == -np.exp(-40.0))
     True
     """
-    if (found := few.apply(few.log_softmax, x, axis, out, workers)) is not None:
-        return found
+    if few.shift_of(x, axis, out, workers) is not None:
+        return few.log_softmax(x)
     return stream.apply(kernels.log_softmax, x, axis, out, workers, reduces=False)
 
 
@@ -75,8 +75,8 @@ def fast_log_sum_exp(
     >>> print(fast_log_sum_exp([0.0, -40.0]))
     4.248354255291589e-18
     """
-    if (found := few.apply(few.log_sum_exp, x, axis, out, workers, keepdims)) is not None:
-        return found
+    if few.shift_of(x, axis, out, workers) is not None:
+        return few.log_sum_exp(x, keepdims)
     return stream.apply(kernels.log_sum_exp, x, axis, out, workers, keepdims=keepdims)
 
 
@@ -91,8 +91,8 @@ def fast_cross_entropy(
     >>> print(fast_cross_entropy([0.0, -40.0], 0))
     4.248354255291589e-18
     """
-    if (found := few.apply(few.cross_entropy, x, axis, out, workers, y)) is not None:
-        return found
+    if few.shift_of(x, axis, out, workers) is not None:
+        return few.cross_entropy(x, y)
     return stream.apply(kernels.cross_entropy, x, only(axis), out, workers, labels=y)
 
 
@@ -108,8 +108,8 @@ def fast_cross_entropy_gradient(
     >>> bool(fast_cross_entropy_gradient([0.0, -40.0], 0)[0] == -np.exp(-40.0))
     True
     """
-    if (found := few.apply(few.cross_entropy_gradient, x, axis, out, workers, y)) is not None:
-        return found
+    if (shift := few.shift_of(x, axis, out, workers)) is not None:
+        return few.cross_entropy_gradient(x, shift, y)
     kernel = kernels.cross_entropy_gradient
     return stream.apply(kernel, x, only(axis), out, workers, in_out=True, reduces=False, labels=y)
 

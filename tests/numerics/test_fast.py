@@ -176,12 +176,6 @@ def test_several_axes_and_out(axis: Any) -> None:
     assert np.allclose(out.sum(axis=axis), 1, rtol=1e-14)
 
 
-def all_shift(x: Any) -> bool | None:
-    """What `few` says of the rows of x: whether all are shifted, or None where it has no say."""
-    answer: bool | None = few.apply(lambda _, shift: shift, x, -1, None, 1)
-    return answer
-
-
 @operations
 @format_names
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 11, 31, 64, 65, 130, 600])
@@ -196,7 +190,7 @@ def test_few_numbers_take_a_short_way_to_the_same_bits(
     f = function(operation)
     expected = bits(f(x))[:-1]
     x = x[:-1]
-    assert (all_shift(x) is None) == (format_name == "fp16")
+    assert (few.shift_of(x, -1, None, 1) is None) == (format_name == "fp16")
     for rows in (1, 5, len(x)):
         got = [bits(f(x[start : start + rows])) for start in range(0, len(x), rows)]
         assert (np.concatenate(got) == expected).all()
@@ -217,9 +211,9 @@ def test_one_number_may_stand_for_all(operation: str) -> None:
 def test_what_is_no_short_way() -> None:
     """Where a kernel could raise a flag, or rows differ in what is done with them."""
     for x in ([0, 81], [70, -70], [np.nan, 0], [np.inf, 0], [np.inf], [-np.inf, 0], [95, 80]):
-        assert all_shift(np.array(x, np.float32)) is None
-    assert all_shift(np.array([500, 450], np.float32)) is True
-    assert all_shift(np.array([-40, 30], np.float32)) is False
+        assert few.shift_of(np.array(x, np.float32), -1, None, 1) is None
+    assert few.shift_of(np.array([500, 450], np.float32), -1, None, 1) == 500
+    assert few.shift_of(np.array([-40, 30], np.float32), -1, None, 1) == 0
     with np.errstate(all="raise"):
         for f in (fast_softmax, fast_log_softmax, fast_log_sum_exp):
             for x in ([75, 0], [-75, 0], [-75, -10], [500, 425], [-500, -425]):
