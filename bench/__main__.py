@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bench.commands import (
     compare,
     diff,
+    gradient,
     keep,
     misrounded,
     page,
@@ -38,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     race.COMMAND,
     misrounded.COMMAND,
     processor.COMMAND,
+    gradient.COMMAND,
     verdict.COMMAND,
     diff.COMMAND,
     versions.COMMAND,

@@ -12,7 +12,7 @@ from typing import Any
 from bench.runs import gather
 from bench.runs.committed import REFERENCE
 from bench.runs.files import RunFileError, write_whole
-from bench.runs.run_file import Run
+from bench.runs.run_file import Run, operations
 from bench.runs.track import Track
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -57,7 +57,10 @@ def made(shown: Sequence[Run], track: Track) -> str:
     newest_first = shown[::-1]
     return _filled(
         data=page_data.data(newest_first),
-        headlines=[(run.label, *tables.headline_rows(run)) for run in newest_first],
+        headlines=[
+            (run.label, *tables.headline_rows(run, operations(newest_first)))
+            for run in newest_first
+        ],
         sources=[
             (Path(run.path).name, printable(tables.provenance(run), 400), run.sha256)
             for run in newest_first

@@ -193,7 +193,8 @@ def _error_table(verdict: Verdict, style: box.Box | None) -> Table:
 def _not_offered(verdict: Verdict) -> list[str]:
     """The operations that are offered in no format."""
     offered = {cell.operation for cell in verdict.cells if cell.offered}
-    return [operation for operation in OPERATIONS if operation not in offered]
+    asked = {cell.operation for cell in verdict.cells}
+    return [operation for operation in OPERATIONS if operation in asked - offered]
 
 
 def _error_figures(cell: Cell) -> list[str]:
@@ -296,7 +297,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     rows = [
         [verdict.subject, TITLES[operation], *_summary_figures(verdict, operation)]
         for verdict in verdicts
-        for operation in OPERATIONS
+        for operation in dict.fromkeys(cell.operation for cell in verdict.cells)
     ]
     return markdown(headers, rows, text=2)
 

@@ -49,6 +49,11 @@ def cross_entropy_gradient(
 ) -> Iterator[Answer]:
     """Softmax, and the labels once more."""
     yield from stage.softmax(x, wanted)
+    yield from at_labels(stage, x, labels)
+
+
+def at_labels(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answer]:
+    """-t / (t + e) of each row."""
     for rows, block in blocks(x, stage.SIZE):
         at = np.arange(rows.start, rows.start + block.height)
         others = stage.others(block, labels[rows])
