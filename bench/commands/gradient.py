@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> None:
     found = [one for of_format in measured for one in of_format]
     if output:
         file = to_json(confidence.content(found, versions))
-        drawn = confidence_plot.pictures(found, "bench gradient")
-        pictures = {output.with_suffix(f".{kind}"): made for kind, made in drawn.items()}
-        write_all({output: file, **pictures})
+        write_all({output: file, output.with_suffix(".png"): confidence_plot.picture(found)})
     print(confidence_plot.table(found))
 
 
