@@ -67,8 +67,8 @@ def final_rounding(exact: Array, before: Array, format: Format) -> Array:
 def less_one(rows: RowFacts, of_softmax: Array) -> Array:
     """p_i, and p_y - 1 at the label: the error of p_y, and the subtraction; in fp16 two roundings.
 
-    Absolute: where p_y is near 1, the error of p_y may be all that is left. It is half an ulp of
-    1 at least: the subtraction is exact then, and cannot bring back what p_y has lost.
+    Absolute: where p_y is near 1 the subtraction is exact, but what p_y errs by, units of u, may be
+    all that it leaves.
     """
     rest = rows.at_label(rows.gradient)
     narrowed = FP32_IN_FP16 * rest if rows.format == FP16 else 0.0
