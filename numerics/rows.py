@@ -133,8 +133,9 @@ def _quietly(formula: Formula) -> Formula:
 def guarded(formula: Formula, policy: Policy) -> Formula:
     """The formula without floating-point warnings, in the format of its input, the policy kept.
 
-    In a special row a formula computes inf - inf, so what comes out is NaN, or what the policy
-    wants. To ask the result for NaN costs a tenth of asking the input for its ends.
+    In a special row a formula computes inf - inf, so what comes out is NaN, what the policy wants,
+    or an infinity (the loss of another label than that at +inf). To ask the result for its largest
+    number costs a tenth of asking the input for its ends.
     """
 
     @_quietly
@@ -142,16 +143,16 @@ def guarded(formula: Formula, policy: Policy) -> Formula:
         out = formula(x, *labels)
         if out.dtype is not x.dtype:
             out = out.astype(x.dtype)
-        if holds_nan(out):
+        if not is_finite(out):
             overwrite(out, special_rows(policy, x.max(axis=1), x.shape[1], *labels))
         return out
 
     return guarded_formula
 
 
-def holds_nan(x: FloatArray) -> bool:
-    """Whether there is a NaN: argmax takes the first for the largest, and is the fastest to ask."""
-    return x.size > 0 and math.isnan(x.item(x.argmax()))
+def is_finite(x: FloatArray) -> bool:
+    """Whether the largest number is one: argmax takes a NaN for it, and is the fastest to ask."""
+    return x.size == 0 or math.isfinite(x.item(x.argmax()))
 
 
 def special_rows(

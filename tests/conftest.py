@@ -1,4 +1,4 @@
-"""What the tests of `exact` measure can be kept: docs/exact.md shows it beside what is claimed."""
+"""Options of the tests; what those of `exact` measure can be kept for docs/exact.md."""
 
 from __future__ import annotations
 
@@ -23,9 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE.json",
         help="keep every error of a stage of `exact` that is measured, beside what is claimed",
     )
+    parser.addoption(
+        "--whole-verdicts",
+        action="store_true",
+        help="ask everything of every planted defect, not only the step that finds it",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--claims") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--claims: keeps what one process measures, without -n")
     config.stash[CLAIMS] = []
 
 

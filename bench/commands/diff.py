@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.commands import values
 from bench.commands.command import Command
-from bench.judge import diff
+from bench.judge import as_run, diff
 from bench.runs import gather
 from bench.runs.files import RunFileError
 
@@ -18,14 +18,18 @@ def add(commands: Any) -> None:
     """Which runs, what must not happen, and how to say it."""
     compared = commands.add_parser(
         "diff",
-        help="compare run files: what got worse, what got better",
+        help="compare runs or verdicts: what got worse, what got better",
         description="Compare runs cell by cell, each against the first: errors and bits where the "
         "input was the same, times where the machine was. A time has changed when the "
         f"Mann-Whitney test on the raw rounds says so (p < {diff.SIGNIFICANT:g}), and medians and "
         "fastest rounds both changed by more than --min-effect.",
     )
     compared.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="run files (or folders), oldest first"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="run files, files of `verdict --save`, or folders of them, oldest first",
     )
     compared.add_argument(
         "--fail-on",
@@ -70,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the diffs; on standard error, what a condition says; 1 where one does not hold."""
     from bench.show import diff_tables
 
-    shown = gather.told_apart(gather.load_all(options.files))
+    shown = gather.told_apart(gather.load_all(options.files, load=as_run.load))
     if len(shown) < 2:
         raise RunFileError(f"{options.files[0]}: one run alone cannot be compared")
     found = diff.against_first(shown, options.min_effect)

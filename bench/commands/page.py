@@ -25,7 +25,8 @@ def add(commands: Any) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="run files, or folders of them, oldest first (default: the committed reference run)",
+        help="run files, files of `verdict --save`, or folders of them, oldest first (default: the "
+        "committed reference run)",
     )
     made.add_argument(
         "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"

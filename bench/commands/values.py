@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable, Sequence
 
 from bench.runs import fields
+from numerics import FORMATS
 
 
 def count(text: str) -> int:
@@ -49,3 +51,33 @@ def _number(text: str, least: float) -> float:
     if not least <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of at least {least:g}")
     return value
+
+
+def limits(text: str) -> dict[str, float]:
+    """A limit for every format, or for some: 100, or fp32=100,fp64=200.
+
+    >>> limits("fp32=100,fp64=200")
+    {'fp32': 100.0, 'fp64': 200.0}
+    """
+    if "=" not in text:
+        return dict.fromkeys(FORMATS, limit(text))
+    found = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(FORMATS)}")
+        found[name] = limit(value)
+    return found
+
+
+def names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """Reads some of the names there are, with commas between them."""
+
+    def some(text: str) -> tuple[str, ...]:
+        wanted = text.split(",")
+        for name in wanted:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r}: expected some of {', '.join(known)}")
+        return tuple(name for name in known if name in wanted)
+
+    return some

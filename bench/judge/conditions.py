@@ -1,26 +1,49 @@
-"""What a verdict must hold, for the exit status of `python -m bench verdict`. Measures nothing."""
+"""What a verdict must hold, for the exit status of `python -m bench verdict`. Measures nothing.
+
+What was not measured does not hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bench.judge.verdicts import Cell, Verdict
-from bench.measure.invariance import CHECKS
-from bench.runs.records import Invariance
+from bench.inputs.kinds import SPECIAL
+from bench.judge import findings
+from bench.judge.findings import (
+    BITS,
+    CONTRACT,
+    ERROR,
+    FAILURE,
+    POLICY,
+    ROWS,
+    TIME,
+    UNMEASURED,
+    Finding,
+    in_ulp,
+    said_of,
+)
+from bench.judge.policies import OTHER, published
+from bench.judge.verdicts import PLAIN, Cell, Verdict, Witness
+from bench.measure.presentations import BY_NAME
+from bench.measure.tally import merged
 
-PROMISED = tuple(check.name for check in CHECKS if check.promised)
-"""The ways to pass the same rows that should change no bit."""
+OURS, CONSISTENT = "ours", "consistent"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a verdict must hold, each named as its option."""
+    """What a verdict must hold, each named as its option.
 
-    max_ulp: float | None = None
+    `max_ulp`: a limit for each format. `special_rows`: "ours", or "consistent" for any one policy.
+    """
+
+    max_ulp: Mapping[str, float] = field(default_factory=dict)
     no_failures: bool = False
-    special_rows: bool = False
+    special_rows: str = ""
+    contract: bool = False
     same_bits: bool = False
+    steady_time: bool = False
     max_time_ratio: float | None = None
 
     def __bool__(self) -> bool:
@@ -28,64 +51,91 @@ class Conditions:
         return self != Conditions()
 
 
+STRICT = Conditions(
+    no_failures=True, special_rows=OURS, contract=True, same_bits=True, steady_time=True
+)
+_TOPICS = {FAILURE: "no_failures", CONTRACT: "contract", TIME: "steady_time"}
+
+
 def violations(verdict: Verdict, conditions: Conditions) -> list[str]:
     """A line for each condition that does not hold, with its cell."""
-    offered = [cell for cell in verdict.cells if cell.offered]
-    found = [line for cell in offered for line in _against(verdict, cell, conditions)]
-    if conditions.same_bits:
-        found += [_changed(m) for m in changed(verdict)]
-    return found
+    if not conditions:
+        return []
+    found = [f"{one.line} ({option})" for one, option in _broken(verdict, conditions)]
+    if not verdict.offered:
+        found.append("nothing was measured")
+    return [f"{verdict.subject} {line}" for line in found]
 
 
-def _against(verdict: Verdict, cell: Cell, conditions: Conditions) -> Iterator[str]:
-    place = f"{verdict.subject} {cell.operation} {cell.format}: "
-    limit = conditions.max_ulp
-    if limit is not None and (cell.max_ulp is None or cell.max_ulp > limit):
-        yield f"{place}{_in_ulp(cell)}, above --max-ulp {limit:g}"
-    failures = _intolerable(cell, conditions)
-    if failures:
-        option = "--no-failures" if conditions.no_failures else "no --max-ulp allows them"
-        yield f"{place}{counts(failures)} ({option})"
-    if conditions.special_rows and cell.special_missed:
-        yield f"{place}{cell.special_missed} outputs of special rows missed (--special-rows)"
+def _broken(verdict: Verdict, conditions: Conditions) -> Iterator[tuple[Finding, str]]:
+    for one in findings.findings(verdict):
+        option = _option(one, conditions)
+        if option:
+            yield one, option
+    for cell in verdict.offered:
+        yield from _too_far(cell, conditions)
+        if conditions.special_rows:
+            yield from _special(cell, conditions.special_rows)
+        yield from _too_slow(verdict, cell, conditions)
+
+
+def _option(one: Finding, conditions: Conditions) -> str:
+    """The option that a finding breaks; nothing where it breaks none."""
+    name = _TOPICS.get(one.topic, "")
+    if name and getattr(conditions, name):
+        return f"--{name.replace('_', '-')}"
+    elsewhere = one.topic == FAILURE and one.where in BY_NAME
+    if (one.topic in (ERROR, BITS) or elsewhere) and conditions.same_bits:
+        return "--same-bits"
+    if one.topic == FAILURE and conditions.max_ulp and "lost to zero" not in one.what:
+        return "no --max-ulp allows them"
+    return "what was not measured does not hold" if one.topic == UNMEASURED else ""
+
+
+def _too_far(cell: Cell, conditions: Conditions) -> Iterator[tuple[Finding, str]]:
+    limit = conditions.max_ulp.get(cell.format)
+    if limit is None:
+        return
+    kinds = dict.fromkeys(kind for way in cell.ways for kind in way.tallies)
+    for kind in kinds:
+        tally = merged(way.tallies[kind] for way in cell.ways if kind in way.tallies)
+        if tally.max_ulp is not None and tally.max_ulp > limit:
+            where = f" ({_place(tally.worst)})" if tally.worst else ""
+            what = f"off by up to {in_ulp(tally.max_ulp)} in {ROWS[kind]}{where}"
+            yield (
+                Finding(ERROR, cell.operation, cell.format, "", what, kind),
+                f"--max-ulp {limit:g}",
+            )
+    if cell.max_ulp is None:
+        nothing = Finding(ERROR, cell.operation, cell.format, "", "no error could be measured", "")
+        yield nothing, f"--max-ulp {limit:g}"
+
+
+def _place(worst: Witness) -> str:
+    way = f", {worst.presentation}" * (worst.presentation != PLAIN)
+    return f"case {worst.case!r}, K = {worst.width}{way}"
+
+
+def _special(cell: Cell, asked: str) -> Iterator[tuple[Finding, str]]:
+    """Kinds whose rows keep another policy than is asked for; unmeasured ones are found already."""
+    for kind in SPECIAL:
+        names = cell.policies.get(kind, {})
+        ours = published(cell.operation, kind)
+        kept = set(names) == {ours} if asked == OURS else len(names) == 1 and OTHER not in names
+        if names and ours and not kept:
+            what = f"{ROWS[kind]}: {said_of(names)}"
+            option = "--special-rows" + f"={asked}" * (asked != OURS)
+            yield Finding(POLICY, cell.operation, cell.format, "", what, kind), option
+
+
+def _too_slow(
+    verdict: Verdict, cell: Cell, conditions: Conditions
+) -> Iterator[tuple[Finding, str]]:
     slowest = conditions.max_time_ratio
-    if slowest is not None:
-        ratio = verdict.time_ratio(cell.operation, cell.format, "stable")
-        if ratio is None:
-            yield f"{place}was not timed (--max-time-ratio)"
-        elif ratio > slowest:
-            yield f"{place}{ratio:.3g} times the time of stable, above --max-time-ratio {slowest:g}"
-
-
-def _intolerable(cell: Cell, conditions: Conditions) -> dict[str, int]:
-    if conditions.no_failures:
-        return cell.failures
-    if conditions.max_ulp is None:
-        return {}
-    # The error of a value lost to zero is a number; that of any other failure is none.
-    return {kind: count for kind, count in cell.failures.items() if kind != "lost to zero"}
-
-
-def counts(failures: Mapping[str, int]) -> str:
-    """Failures by kind, in a few words.
-
-    >>> counts({"NaN": 1200, "raised": 2})
-    '1,200 NaN, 2 raised'
-    """
-    return ", ".join(f"{count:,} {kind}" for kind, count in failures.items())
-
-
-def _in_ulp(cell: Cell) -> str:
-    if cell.max_ulp is None or cell.worst is None:
-        return "no error could be measured"
-    return f"{cell.max_ulp:.6g} ulp in case {cell.worst.case!r}"
-
-
-def changed(verdict: Verdict) -> list[Invariance]:
-    """The checks that should change no bit and do, or that cannot be made."""
-    return [m for m in verdict.invariance if m.check in PROMISED and (m.differing or m.message)]
-
-
-def _changed(measured: Invariance) -> str:
-    found = measured.message or f"other bits in {measured.differing} of {measured.outputs}"
-    return f"{measured.subject} {measured.format}, {measured.check}: {found} (--same-bits)"
+    if slowest is None:
+        return
+    ratio = verdict.time_ratio(cell.operation, cell.format, "stable")
+    if ratio is None or ratio > slowest:
+        what = "not timed" if ratio is None else f"{ratio:.3g} times the time of stable"
+        found = Finding(TIME, cell.operation, cell.format, "", what, "stable")
+        yield found, f"--max-time-ratio {slowest:g}"

@@ -7,6 +7,8 @@ A time has changed when three things agree: the Mann-Whitney test on the raw rou
 `SIGNIFICANT`, and both the medians and the fastest rounds moved, the same way, by more than
 `MIN_EFFECT`. The test alone is not enough: it knows the noise within a run, but what a machine does
 between two runs is larger.
+
+Nothing is better whose outputs became NaN: fewer outputs have an error then, and NaN is soon made.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.judge import rank_test
 from bench.runs import keep
@@ -45,7 +48,8 @@ class Diff:
     """Two runs joined, one row for each cell that both have.
 
     `accuracy`: CELL, max_ulp_before, max_ulp_after, error (worse, same or better), failures_before,
-    failures_after (infinite where the subject raised), failing, bits_equal (None: not recorded).
+    failures_after (infinite where the subject raised), failing, bits_equal (None: not recorded),
+    became_nan (more outputs are NaN where the truth is a number).
     `time`: SHAPE, ns_before, ns_after, ratio (of medians), effect (of medians or fastest rounds,
     what is nearer to 1), p_value, time. `left_out` says what was not compared, and why.
     """
@@ -61,6 +65,7 @@ def diff(before: Run, after: Run, min_effect: float = MIN_EFFECT) -> Diff:
     """Join two runs and judge every cell."""
     accuracy, other_input, records_missing = _accuracy(before, after)
     time, incomparable, times_missing = _time(before, after, min_effect)
+    time["time"] = _none_better(time["time"], _became_nan(time, accuracy))
     left_out = (*incomparable, *other_input, *records_missing, *times_missing)
     return Diff(before, after, accuracy, time, left_out)
 
@@ -117,22 +122,42 @@ def _judged_errors(both: pd.DataFrame) -> pd.DataFrame:
         both[f"failures_{side}"].where(both[f"outcome_{side}"] != "raised", np.inf)
         for side in _SIDES
     ]
+    became_nan = _nan_outputs(both, "after") > _nan_outputs(both, "before")
     bits = zip(both["output_sha256_before"], both["output_sha256_after"], strict=True)
     equal: Any = [_same_bits(*pair) for pair in bits]
     table = both[CELL].assign(
         max_ulp_before=ulp[0],
         max_ulp_after=ulp[1],
-        error=_verdicts(*ulp),
+        error=_none_better(_verdicts(*ulp), became_nan | (failures[1].gt(failures[0]))),
         failures_before=failures[0],
         failures_after=failures[1],
-        failing=_verdicts(*failures),
+        failing=_none_better(_verdicts(*failures), became_nan),
         bits_equal=equal,
+        became_nan=became_nan,
     )
     return table.reset_index(drop=True)
 
 
 def _verdicts(before: pd.Series[float], after: pd.Series[float]) -> Any:
     return np.select([after > before, after < before], [WORSE, BETTER], SAME)
+
+
+def _nan_outputs(both: pd.DataFrame, side: str) -> pd.Series[float]:
+    """NaN where the truth is a number; none of a subject that raised."""
+    return both[f"nan_failures_{side}"].fillna(0)
+
+
+def _none_better(verdicts: Any, where: Any) -> Any:
+    """The same verdicts; `BETTER` is `SAME` where it must not be said."""
+    return np.where((verdicts == BETTER) & where, SAME, verdicts)
+
+
+def _became_nan(time: pd.DataFrame, accuracy: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Of each time, whether any output of what was timed became NaN in some case."""
+    names = ["subject", "operation", "format"]
+    spoilt = set(accuracy.loc[accuracy["became_nan"], names].itertuples(index=False, name=None))
+    cells = time[names].itertuples(index=False, name=None)
+    return np.array([cell in spoilt for cell in cells], bool)
 
 
 def _same_bits(one: str, other: str) -> bool | None:

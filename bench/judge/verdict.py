@@ -1,234 +1,260 @@
-"""verdict: everything worth knowing about a subject's errors, bits and speed, within a minute.
+"""verdict: everything worth knowing about a subject, asked of it where it lives.
 
-The cases are those of effort quick, the telling ones first and those of many shapes last: a library
-that compiles for each shape runs out of time there, and what it missed is named.
+For each operation and format: all cases plainly, then the same rows presented in many ways, the
+contract, the time by kind of row and against our methods. Whoever dies is asked the next thing.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
-from bench.inputs.cases import SEED, Case, at_effort
-from bench.judge.verdicts import CASE_SECONDS, COLUMNS, EFFORT, Cell, Speed, Verdict, Witness
-from bench.measure import accuracy, confirmation, invariance, timing
-from bench.runs.records import SURVIVAL_THRESHOLDS, Invariance, Record
+from bench.inputs import probes
+from bench.inputs.cases import SEED, Case
+from bench.inputs.probes import asked_at
+from bench.judge import by_value
+from bench.judge.by_value import Plain
+from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Death, Speed, Verdict, Way, together
+from bench.measure import contract, slow_paths, timing
+from bench.measure.contract import Found, Probed
+from bench.measure.presentations import PRESENTATIONS, Presentation, Presented
+from bench.measure.slow_paths import Pace
 from bench.runs.track import Track
-from bench.subjects.quiet import quiet
+from bench.subjects.isolated import DiedError, Home
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
-from bench.truth.audited import confirm, exact_values
-from bench.truth.exact import Exact
-from bench.truth.reference import Cache
-from numerics import FORMATS, FP32, OPERATIONS
+from bench.truth.ahead import Key, Truth
+from numerics import FORMATS, OPERATIONS
 from numerics.method import arguments
 
-SPECIAL = ("all -inf", "plus inf", "nan", "special among ordinary")
-"""Cases of rows with NaN, +inf or nothing but -inf, where docs/contracts.md decides."""
 CONFIDENT = "confident"
 BATCH_BYTES = 2**18
-ROUNDS, SECONDS = 15, 0.15
-"""At most so many rounds for each timing, and so long."""
-FEW_SHAPES = 3
-_MISSED = SURVIVAL_THRESHOLDS.index(256.0)
-
-Key: TypeAlias = tuple[Case, str]
-Truth: TypeAlias = Mapping[tuple[str, str], dict[str, Exact]]
+ROUNDS, SECONDS = 15, 0.1
+"""At most so many rounds for each timing against our methods, and so long."""
+DEATHS = 4
+"""After so many, an operation is asked no more in that format."""
+FORMAT_ORDER = ("fp32", "fp64", "fp16")
 
 
-def measure(
-    subjects: Sequence[Subject], cache: Cache, track: Track, case_seconds: float = CASE_SECONDS
-) -> list[Verdict]:
-    """A verdict on each subject; exact values come from the cache, or are computed in all cores."""
-    cases = sorted(at_effort(EFFORT), key=_by_urgency)
-    keys = [(case, name) for case in cases for name in FORMATS if name in case.formats]
-    jobs = [(case.batches(FORMATS[name]), name) for case, name in keys]
-    workers = os.cpu_count() or 1
-    found = exact_values(jobs, cache, workers)
-    truth = {
-        (keys[index][0].name, keys[index][1]): exact
-        for index, exact in track(found, len(jobs), "exact values")
-    }
-    verdicts, records = [], []
-    for subject in subjects:
-        tracked = track(
-            _records(subject, keys, truth, case_seconds), len(keys), f"{subject.name}: errors"
-        )
-        measured = dict(tracked)
-        records += [record for key in measured for record in measured[key]]
-        verdicts.append(_verdict(subject, keys, measured, track))
-    asked = confirmation.asked(records, truth)
-    list(track(confirm(asked, cache, workers), len(asked), "audit of the largest"))
-    return verdicts
+@dataclass(frozen=True)
+class Scope:
+    """What is asked: operations, formats, how much, and for how many seconds a subject.
 
-
-def _by_urgency(case: Case) -> tuple[bool, bool, int]:
-    shapes = len(case.batches(FP32))
-    telling = case.name == CONFIDENT or case.family in ("special", "random")
-    return shapes > FEW_SHAPES, not telling, shapes
-
-
-def _verdict(
-    subject: Subject,
-    keys: Sequence[Key],
-    measured: Mapping[tuple[str, str], Sequence[Record]],
-    track: Track,
-) -> Verdict:
-    records = [record for key in measured for record in measured[key]]
-    cells = [_cell(subject, operation, name, records) for operation, name in _pairs()]
-    formats = {cell.format for cell in cells if cell.offered}
-    offered = [(cell.operation, cell.format) for cell in cells if cell.max_ulp is not None]
-    shapes = [(*pair, columns) for pair in offered for columns in COLUMNS]
-    with quiet():
-        bits = [m for name in FORMATS if name in formats for m in _bits(subject, name)]
-    timed = track(_speeds(subject, shapes), len(shapes), f"{subject.name}: speed")
-    return Verdict(
-        subject.name,
-        subject.version,
-        cells,
-        bits,
-        [speed for speed in timed if speed is not None],
-        _left_out([(case.name, name) for case, name in keys if (case.name, name) not in measured]),
-    )
-
-
-def _left_out(keys: Sequence[tuple[str, str]]) -> list[str]:
-    formats: dict[str, list[str]] = {}
-    for case, name in keys:
-        formats.setdefault(case, []).append(name)
-    return [
-        case if len(names) == len(FORMATS) else f"{case} ({', '.join(names)})"
-        for case, names in formats.items()
-    ]
-
-
-def _pairs() -> list[tuple[str, str]]:
-    return [(operation, name) for operation in OPERATIONS for name in FORMATS]
-
-
-def _bits(subject: Subject, format_name: str) -> list[Invariance]:
-    return invariance.measure(subject, FORMATS[format_name])
-
-
-# --- Errors --------------------------------------------------------------------------------------
-
-
-def _records(
-    subject: Subject, keys: Sequence[Key], truth: Truth, seconds: float
-) -> Iterator[tuple[tuple[str, str], list[Record]]]:
-    """The records of each case and format, for as long as there is time.
-
-    Where labels are out of range, cross-entropy is left alone: nothing is asked of a subject there.
+    `only` has the names of the steps to be asked, as a verdict names them; empty: all.
     """
-    end = time.perf_counter() + seconds
-    for case, name in keys:
-        if time.perf_counter() > end:
+
+    operations: tuple[str, ...] = OPERATIONS
+    formats: tuple[str, ...] = tuple(FORMATS)
+    effort: str = "quick"
+    seconds: float = 600.0
+    only: tuple[str, ...] = ()
+
+    def cases(self, format_name: str) -> list[Case]:
+        """The cases in a format."""
+        return [case for case in asked_at(self.effort) if format_name in case.formats]
+
+    def cells(self) -> list[tuple[str, str]]:
+        """Operations and formats, an operation at a time."""
+        formats = [name for name in FORMAT_ORDER if name in self.formats]
+        return [(op, name) for op in OPERATIONS if op in self.operations for name in formats]
+
+    def keys(self, subject: Subject) -> list[Key]:
+        """The exact values that a subject is compared with, in their order."""
+        return [
+            (operation, case.name, name)
+            for operation, name in self.cells()
+            if subject.offers(operation, name)
+            for case in self.cases(name)
+        ]
+
+
+def measure(home: Home, truth: Truth, track: Track, scope: Scope) -> Iterator[Cell | Verdict]:
+    """Each cell when it is done, and the verdict on all of them at the end."""
+    subject = home.subject
+    asked = _Asking(home, truth, scope, time.monotonic() + scope.seconds)
+    cells = []
+    for operation, format_name in scope.cells():
+        cell = _refused(subject, operation, format_name)
+        if cell is None:
+            cell = asked.cell(operation, format_name, track)
+        cells.append(cell)
+        yield cell
+    order = [(operation, name) for operation in OPERATIONS for name in FORMATS]
+    cells.sort(key=lambda cell: order.index((cell.operation, cell.format)))
+    yield Verdict(
+        subject.name, subject.version, scope.effort, cells, asked.found, asked.paces,
+        asked.speed, asked.deaths, dict(subject.origins),
+    )  # fmt: skip
+
+
+def complete(home: Home, truth: Truth, track: Track, scope: Scope) -> Verdict:
+    """The verdict alone."""
+    *_, last = measure(home, truth, track, scope)
+    assert isinstance(last, Verdict)
+    return last
+
+
+def _refused(subject: Subject, operation: str, format_name: str) -> Cell | None:
+    if subject.offers(operation, format_name):
+        return None
+    refusal = subject.refused.get((operation, format_name))
+    return Cell(operation, format_name, False, [refusal] if refusal else [])
+
+
+@dataclass
+class _Asking:
+    """One subject being asked, and what was found so far."""
+
+    home: Home
+    truth: Truth
+    scope: Scope
+    end: float
+    found: list[Found] = field(default_factory=list)
+    paces: list[Pace] = field(default_factory=list)
+    speed: list[Speed] = field(default_factory=list)
+    deaths: list[Death] = field(default_factory=list)
+
+    def cell(self, operation: str, format_name: str, track: Track) -> Cell:
+        """Everything about an operation in a format."""
+        asking = _Cell(self, operation, format_name)
+        steps = asking.steps()
+        doing = f"{self.home.subject.name}: {operation} {format_name}"
+        for what, step in track(steps, len(steps), doing):
+            asking.take(what, step)
+        return asking.result()
+
+
+@dataclass
+class _Cell:
+    asked: _Asking
+    operation: str
+    format_name: str
+    plain: list[tuple[Case, Way]] = field(default_factory=list)
+    rows: list[Plain] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+    unmeasured: list[str] = field(default_factory=list)
+
+    def steps(self) -> list[tuple[str, Callable[[], None]]]:
+        """What is asked, each with its name, in order."""
+        steps: list[tuple[str, Callable[[], None]]] = [
+            (f"case {case.name!r}", partial(self._case, case))
+            for case in self.asked.scope.cases(self.format_name)
+        ]
+        over_axis = self.asked.home.subject.over_axis(self.operation)
+        for way in PRESENTATIONS[1:]:
+            if over_axis or not way.over_axis:
+                steps.append((way.name, partial(self._presented, way)))
+        offered = self.asked.home.subject
+        names = [n for n in FORMAT_ORDER if n in self.asked.scope.formats
+                 and offered.offers(self.operation, n)]  # fmt: skip
+        for probe in contract.of(self.operation, self.format_name == names[0]):
+            steps.append((probe, partial(self._probed, probe)))
+        steps += [("time by kind of row", self._paced), ("time against ours", self._raced)]
+        only = self.asked.scope.only
+        return [(name, step) for name, step in steps if not only or name in only]
+
+    def take(self, what: str, step: Callable[[], None]) -> None:
+        """One step, unless there is no time or the subject died too often."""
+        died = [d for d in self.asked.deaths
+                if (d.operation, d.format) == (self.operation, self.format_name)]  # fmt: skip
+        hung = sum("no answer" in death.how for death in died)
+        if time.monotonic() > self.asked.end or len(died) + hung >= DEATHS:
+            self.unmeasured.append(what)
             return
-        exact = truth[case.name, name]
-        operations = [op for op in OPERATIONS if op in exact and subject.offers(op, name)]
-        with quiet():
-            records = [
-                accuracy.measure(subject, op, case, FORMATS[name], exact) for op in operations
-            ]
-        yield (case.name, name), records
+        try:
+            step()
+        except DiedError as error:
+            self.unmeasured.append(what)
+            self.asked.deaths.append(Death(self.operation, self.format_name, what, str(error)))
+
+    def result(self) -> Cell:
+        """All of it."""
+        plain = together(PLAIN, [way for _, way in self.plain])
+        random = [way for case, way in self.plain if case.family == "random"]
+        confident = [way for case, way in self.plain if case.name == CONFIDENT]
+        return Cell(
+            self.operation, self.format_name, True, ways=[plain, *self.ways],
+            ordinary_ulp=_max_ulp(random), confident_ulp=_max_ulp(confident),
+            unmeasured=self.unmeasured,
+            inputs=by_value.checksum([case.name for case, _ in self.plain], self.format_name),
+        )  # fmt: skip
+
+    def _case(self, case: Case) -> None:
+        exact = self.asked.truth((self.operation, case.name, self.format_name))
+        if exact is None:
+            return
+        rows = by_value.rows_of(case.name, self.format_name)
+        answers = self.asked.home.run(Presented(self.operation, PLAIN, rows.batches))
+        plain = Plain(self.operation, rows, exact, [one.outputs for one in answers])
+        way = by_value.judged(PLAIN, plain, answers, range(len(rows.batches)))
+        self.plain.append((case, way))
+        if case.name in probes.IN_MANY_WAYS:
+            self.rows.append(plain)
+
+    def _presented(self, way: Presentation) -> None:
+        found = []
+        for plain in self.rows:
+            places = [i for i, b in enumerate(plain.rows.batches) if way.takes(*b.x.shape)]
+            if places:
+                batches = [plain.rows.batches[i] for i in places]
+                answers = self.asked.home.run(Presented(self.operation, way.name, batches))
+                found.append(by_value.judged(way.name, plain, answers, places))
+        if found:
+            self.ways.append(together(way.name, found))
+        else:
+            self.unmeasured.append(way.name)
+
+    def _probed(self, probe: str) -> None:
+        task = Probed(self.operation, self.format_name, probe)
+        self.asked.found.append(self.asked.home.run(task))
+
+    def _paced(self) -> None:
+        task = slow_paths.Paced(self.operation, self.format_name, self.asked.scope.effort)
+        self.asked.paces += self.asked.home.run(task)
+
+    def _raced(self) -> None:
+        self.asked.speed += self.asked.home.run(Raced(self.operation, self.format_name))
 
 
-def _cell(subject: Subject, operation: str, format_name: str, records: Sequence[Record]) -> Cell:
-    if not subject.offers(operation, format_name):
-        refusal = subject.refused.get((operation, format_name))
-        return Cell(operation, format_name, False, [refusal] if refusal else [])
-    mine = [r for r in records if (r.operation, r.format) == (operation, format_name)]
-    special = [r for r in mine if r.case in SPECIAL]
-    others = [r for r in mine if r.case not in SPECIAL]
-    worst = max(others, key=_size, default=None)
-    failed = next((r for r in others if _failures([r])), None)
-    return Cell(
-        operation=operation,
-        format=format_name,
-        offered=True,
-        messages=list(dict.fromkeys(r.message for r in mine if r.message)),
-        elements=_elements(others),
-        misrounded=sum(r.summary.misrounded for r in others if r.summary),
-        ordinary_ulp=_max_ulp([r for r in others if r.family == "random"]),
-        confident_ulp=_max_ulp([r for r in others if r.case == CONFIDENT]),
-        max_ulp=_max_ulp(others),
-        worst=_witness(worst, "largest") if worst else None,
-        failures=_failures([*others, *(r for r in special if r.summary is None)]),
-        failed=_witness(failed, "worst") if failed else None,
-        special_missed=_missed(special),
-        special_elements=_elements(special),
-    )
-
-
-def _size(record: Record) -> float:
-    ulp = record.summary.max_ulp if record.summary else None
-    return -1.0 if ulp is None else ulp
-
-
-def _max_ulp(records: Sequence[Record]) -> float | None:
-    largest = max(map(_size, records), default=-1.0)
-    return None if largest < 0 else largest
-
-
-def _elements(records: Sequence[Record]) -> int:
-    return sum(record.summary.elements for record in records if record.summary)
-
-
-def _missed(records: Sequence[Record]) -> int:
-    """Outputs that are failures, or so far off that they are another value."""
-    curves = [record.summary.survival for record in records if record.summary]
-    return sum(curve[_MISSED] for curve in curves if len(curve) > _MISSED)
-
-
-def _failures(records: Sequence[Record]) -> dict[str, int]:
-    """How many of each kind; kinds that did not happen are left out."""
-    summaries = [record.summary for record in records if record.summary]
-    counts = {
-        "NaN": sum(s.nan_failures for s in summaries),
-        "infinite": sum(s.infinity_failures for s in summaries),
-        "lost to zero": sum(s.lost_to_zero for s in summaries),
-        "not infinite": sum(s.missed_special for s in summaries),
-    }
-    for record in records:
-        if record.summary is None:
-            counts[record.outcome] = counts.get(record.outcome, 0) + 1
-    return {kind: count for kind, count in counts.items() if count}
-
-
-def _witness(record: Record, which: str) -> Witness | None:
-    found = record.largest or record.worst if which == "largest" else record.worst
-    return Witness(case=record.case, **found) if found else None
+def _max_ulp(ways: Sequence[Way]) -> float | None:
+    ulps = [t.max_ulp for way in ways for t in way.tallies.values() if t.max_ulp is not None]
+    return max(ulps, default=None)
 
 
 # --- Speed ---------------------------------------------------------------------------------------
 
 
-def _speeds(subject: Subject, shapes: Sequence[tuple[str, str, int]]) -> Iterator[Speed | None]:
-    for operation, format_name, columns in shapes:
-        with quiet():
-            yield _speed(subject, operation, format_name, columns)
+@dataclass(frozen=True)
+class Raced:
+    """A task: times against our methods, one for each K; none where the subject raises."""
 
+    operation: str
+    format: str
 
-def _speed(subject: Subject, operation: str, format_name: str, columns: int) -> Speed | None:
-    """None where the subject raises."""
-    dtype = FORMATS[format_name].dtype
-    rows = BATCH_BYTES // dtype.itemsize // columns
-    rng = np.random.default_rng(SEED)
-    x = rng.normal(scale=3.0, size=(rows, columns)).astype(dtype)
-    labels = rng.integers(0, columns, size=rows)
-    given = arguments(operation, x, labels)
-    raced = {"subject": subject, "stable": SUBJECTS["stable"], "fast": SUBJECTS["fast"]}
-    calls: dict[str, timing.Call] = {
-        name: partial(one.functions[operation], *given) for name, one in raced.items()
-    }
-    try:
+    def __call__(self, subject: Subject) -> list[Speed]:
+        """A speed for each K."""
+        try:
+            return [self._speed(subject, columns) for columns in COLUMNS]
+        except FOREIGN:
+            return []
+
+    def _speed(self, subject: Subject, columns: int) -> Speed:
+        dtype = FORMATS[self.format].dtype
+        rows = BATCH_BYTES // dtype.itemsize // columns
+        rng = np.random.default_rng(SEED)
+        x = rng.normal(scale=3.0, size=(rows, columns)).astype(dtype)
+        labels = rng.integers(0, columns, size=rows)
+        given = arguments(self.operation, x, labels)
+        raced = {"subject": subject, "stable": SUBJECTS["stable"], "fast": SUBJECTS["fast"]}
+        calls: dict[str, timing.Call] = {
+            name: partial(one.functions[self.operation], *given) for name, one in raced.items()
+        }
         seconds = timing.interleaved(calls, ROUNDS, SECONDS)
-    except FOREIGN:
-        return None
-    cell = timing.Cell(operation, format_name, 0, rows, columns, seconds)
-    ratios = [cell.ratio("subject", to) for to in ("stable", "fast")]
-    return Speed(operation, format_name, columns, cell.ns_per_element("subject"), *ratios)
+        cell = timing.Cell(self.operation, self.format, 0, rows, columns, seconds)
+        over_stable, over_fast = (cell.ratio("subject", to) for to in ("stable", "fast"))
+        own = cell.ns_per_element("subject")
+        return Speed(self.operation, self.format, columns, own, over_stable, over_fast, rows,
+                     seconds["subject"])  # fmt: skip

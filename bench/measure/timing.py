@@ -7,11 +7,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 Call: TypeAlias = Callable[[], Any]
+SCHEDULED = Path("/proc/thread-self/schedstat")
+"""Linux: nanoseconds on a processor, nanoseconds waiting for one, and how often."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,14 @@ class Cell:
 
 
 def interleaved(
-    calls: dict[str, Call], rounds: int, limit: float = math.inf, in_a_row: float = 0.0
+    calls: dict[str, Call],
+    rounds: int,
+    limit: float = math.inf,
+    in_a_row: float = 0.0,
+    least: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round; one round at least, to `limit` seconds.
+    """Seconds of each call in each round; `least` rounds, and more for up to `limit` seconds.
 
     Each time is the mean of as many calls in a row as take `in_a_row` seconds, or one call. Every
     round begins with another call (A B C, B C A, ...): so none always comes after the same one, and
@@ -49,19 +57,39 @@ def interleaved(
     with np.errstate(all="ignore"):
         numbers = {name: _number(call, in_a_row) for name, call in calls.items()}
         for turn in range(rounds):
-            if turn and time.perf_counter() > end:
+            if turn >= least and time.perf_counter() > end:
                 break
             first = turn % len(calls)
             for name in [*calls][first:] + [*calls][:first]:
-                seconds[name].append(_seconds_of(calls[name], numbers[name]))
+                seconds[name].append(_seconds_of(calls[name], numbers[name], clock))
     return seconds
 
 
-def _seconds_of(call: Call, number: int) -> float:
-    start = time.perf_counter()
+def undisturbed() -> float:
+    """Seconds that pass, without those in which this thread waited for a processor.
+
+    Where the system tells; elsewhere all of them. A call of a second among many other processes is
+    interrupted, one of a millisecond is not, and the ratio would be the machine's.
+    """
+    waited = _waited()
+    while True:
+        now, before, waited = time.perf_counter(), waited, _waited()
+        if waited == before:  # else it waited between the two clocks
+            return now - waited
+
+
+def _waited() -> float:
+    try:
+        return int(SCHEDULED.read_text().split()[1]) * 1e-9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _seconds_of(call: Call, number: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    start = clock()
     for _ in range(number):
         call()
-    return (time.perf_counter() - start) / number
+    return max(clock() - start, 1e-9) / number
 
 
 def _number(call: Call, in_a_row: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +17,18 @@ PLAIN = re.compile(r"[\w.+-]{1,30}", re.ASCII)
 """Names of files that can be shown anywhere."""
 
 
-def load_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Run]:
+def load_all(
+    paths: Sequence[Path],
+    labels: Sequence[str] = (),
+    load: Callable[[Path], Run] = run_file.load,
+) -> list[Run]:
     """Runs in the order given; a folder stands for all run files in it, oldest NumPy first.
 
-    Under the names that somebody gave them, one for each, where there are any.
+    Under the names that somebody gave them, one for each, where there are any. `load` reads a file.
     """
     found: list[Run] = []
     for path in paths:
-        found += _in_folder(path) if path.is_dir() else [run_file.load(path)]
+        found += _in_folder(path, load) if path.is_dir() else [load(path)]
     if not labels:
         return found
     if len(labels) != len(found):
@@ -32,11 +36,11 @@ def load_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Run]:
     return [replace(run, label=plain(label)) for run, label in zip(found, labels, strict=True)]
 
 
-def _in_folder(folder: Path) -> list[Run]:
+def _in_folder(folder: Path, load: Callable[[Path], Run]) -> list[Run]:
     found = [path for path in sorted(folder.iterdir()) if path.name.endswith(SUFFIXES)]
     if not found:
         raise RunFileError(f"{folder}: holds no run file (*.json, *.json.gz, *.json.xz)")
-    return sorted(map(run_file.load, found), key=_age)
+    return sorted(map(load, found), key=_age)
 
 
 def _age(run: Run) -> tuple[tuple[int, ...], int]:

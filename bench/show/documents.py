@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.judge.verdicts import EFFORT
 from bench.runs.files import replace_between_markers
 from bench.show.kept import Committed
 
@@ -130,13 +129,13 @@ def _judged(kept: Committed) -> Sections:
 
     versions = [f"NumPy {kept.environment['numpy']}"]
     versions += [f"{one.subject} {one.version}" for one in kept.libraries]
-    left_out = [
-        f"no time for {', '.join(one.left_out)} ({one.subject})"
-        for one in kept.libraries
-        if one.left_out
-    ]
-    made = f"{', '.join(versions)}; effort {EFFORT}, {'; '.join(left_out) or 'all cases'}"
+    made = f"{', '.join(versions)}; effort {kept.libraries[0].effort}"
     said = "\n".join(f"- {verdict_tables.conclusion(one)}" for one in kept.libraries)
     table = verdict_tables.summary(kept.libraries)
     parts = [verdict_tables.beside(kept.libraries, kept.run), table, f"*{made}*", said]
-    return {"docs/verdict.md": {"verdicts": "\n\n".join(filter(None, parts))}}
+    sections = {
+        "verdicts": "\n\n".join(filter(None, parts)),
+        "policies": verdict_tables.policy_table(kept.libraries),
+        "layouts": verdict_tables.layout_table(kept.libraries),
+    }
+    return {"docs/verdict.md": sections}

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bench.judge import diff
+from bench.judge import diff, verdicts
 from bench.measure.calls import LINES
 from bench.measure.timing import Cell
 from bench.show.markdown import figure, item
@@ -57,12 +57,19 @@ def _each(value: Callable[[str], float]) -> str:
 
 # --- Errors --------------------------------------------------------------------------------------
 
-NAMES = {"scipy": "SciPy", "torch": "PyTorch", "jax": "JAX"}
+NAMES = {
+    "scipy": "SciPy",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "sklearn": "scikit-learn",
+}
 
 
 def _confident(kept: Committed) -> str:
     """Log-softmax where one logit is far above the rest."""
-    libraries = _listed([NAMES[one.subject] for one in kept.libraries])
+    offering = [one for one in kept.libraries if any(map(_is_log_softmax, one.offered))]
+    libraries = _listed([NAMES[one.subject] for one in offering])
     theirs = {name: _least_confident_error(kept, name) for name in FORMATS}
     # An error of a quarter of the value itself leaves no digit.
     lost = all(theirs[name] > 2.0 ** (FORMATS[name].precision - 2) for name in ("fp32", "fp64"))
@@ -85,8 +92,8 @@ def _least_confident_error(kept: Committed, format_name: str) -> float:
     return min(
         cell.confident_ulp or 0.0
         for one in kept.libraries
-        for cell in one.cells
-        if (cell.operation, cell.format) == ("log_softmax", format_name)
+        for cell in filter(_is_log_softmax, one.offered)
+        if cell.format == format_name
     )
 
 
@@ -110,6 +117,10 @@ def _gradient(kept: Committed) -> str:
         and errs by {figure(ours.at(GAP) or 0.0)}, at any gap by {figure(max(ours.errors))} at
         most. [The gradient](docs/gradient.md)
     """
+
+
+def _is_log_softmax(cell: verdicts.Cell) -> bool:
+    return cell.operation == "log_softmax"
 
 
 def _shift(kept: Committed) -> str:

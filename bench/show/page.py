@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.judge import as_run
 from bench.runs import gather
 from bench.runs.committed import REFERENCE
 from bench.runs.files import RunFileError, write_whole
@@ -33,7 +34,9 @@ def write(
     """
     if output.is_dir():
         raise IsADirectoryError(f"{output}: is a folder, expected the name of an HTML file")
-    shown = gather.told_apart(gather.load_all(files or [committed / REFERENCE], labels))
+    shown = gather.told_apart(
+        gather.load_all(files or [committed / REFERENCE], labels, as_run.load)
+    )
     content = made(shown, track).encode()
     if len(content) > MAX_BYTES:
         raise RunFileError(

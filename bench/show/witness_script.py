@@ -100,3 +100,30 @@ def script(
     call = f"got = {function}({'x, y' if labels else 'x'})[{at}]"
     got, exact = short_hex(witness["got"]), witness["exact"]
     return Script("\n".join(imports), row, call, got, exact)
+
+
+# --- Of verdicts ---------------------------------------------------------------------------------
+
+
+def pasted(
+    witness: Any, operation: str, format_name: str, subject: str, origins: Mapping[str, str]
+) -> str:
+    """Python that shows the output of a verdict's witness again, with the subject's own name.
+
+    A row that is short and was passed plainly stands there itself; any other is presented again as
+    it was, which needs the harness.
+    """
+    name = origins.get(operation, subject)
+    at = "" if witness.column is None else f", {witness.column}"
+    found = f"# got {short_hex(witness.got)}, exact {witness.exact}"
+    if witness.x is not None and witness.presentation == "plain":
+        row = as_python({"x": witness.x}, witness.case, format_name)
+        labels = f", np.array([{witness.label}])" if operation in LABELLED else ""
+        lines = ["import numpy as np", "from bench.subjects import specs",
+                 f"f = specs.function({json.dumps(name)}, {json.dumps(operation)})", row,
+                 f"print(float(f(x{labels})[0{at}]).hex())  {found}"]  # fmt: skip
+        return "\n".join(lines)
+    given = ", ".join(map(json.dumps, (name, operation, format_name, witness.case)))
+    call = f"shown({given}, batch={witness.batch}, presentation={json.dumps(witness.presentation)})"
+    return "\n".join(["from bench.measure.again import shown",
+                      f"print(float({call}[{witness.at}{at}]).hex())  {found}"])  # fmt: skip

@@ -76,10 +76,10 @@ mypkg.ops:logsumexp=softmax
     return Spec(text, module, function, operation)
 
 
-def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
+def load(texts: Sequence[str], ask: bool = True) -> tuple[dict[str, Subject], list[str]]:
     """Subjects by name, in the order given, and a line for each peer that is not installed.
 
-    SpecError for anything else that cannot be had.
+    SpecError for anything else that cannot be had. `ask`: which formats they refuse.
     """
     found: dict[str, Subject | dict[str, tuple[Spec, Function]]] = {}
     missing = []
@@ -95,13 +95,40 @@ def load(texts: Sequence[str]) -> tuple[dict[str, Subject], list[str]]:
         except PeerMissingError as error:
             missing.append(str(error))
     subjects = {
-        name: one if isinstance(one, Subject) else _subject(name, one)
+        name: one if isinstance(one, Subject) else subject(name, one, ask)
         for name, one in found.items()
     }
     return subjects, missing
 
 
-def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Function]]:
+def groups(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Which specs are one subject, by its name, in the order given. Imports nothing."""
+    found: dict[str, Any] = {}
+    for text in dict.fromkeys(texts):
+        if text in SUBJECTS or text in libraries.PEERS:
+            found[text] = {"": text}
+        else:
+            spec = parsed(text)
+            _group_of(spec, found)[spec.operation] = spec, None
+    return {
+        name: [one if isinstance(one, str) else one[0].text for one in group.values()]
+        for name, group in found.items()
+    }
+
+
+def function(text: str, operation: str) -> Function:
+    """One operation of the subject that a spec, a peer or a method names.
+
+    >>> function("stable", "log_sum_exp")([[0.0, 0.0]])
+    array([0.69314718])
+    """
+    subjects, missing = load([text])
+    if missing:
+        raise SpecError(missing[0])
+    return next(iter(subjects.values())).functions[operation]
+
+
+def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Any]]:
     """The functions of the subject that a spec belongs to: its module, if there is room."""
     name = Path(spec.module).stem if spec.module.endswith(".py") else spec.module
     name = printable(name, 80)
@@ -112,7 +139,7 @@ def _group_of(spec: Spec, found: dict[str, Any]) -> dict[str, tuple[Spec, Functi
         name = printable(
             spec.text.partition("=")[0] if elsewhere else f"{name}:{spec.function}", 80
         )
-    group: dict[str, tuple[Spec, Function]] = found.setdefault(name, {})
+    group: dict[str, tuple[Spec, Any]] = found.setdefault(name, {})
     return group
 
 
@@ -158,7 +185,8 @@ def _make_importable(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subject:
+def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool = True) -> Subject:
+    """Functions of one's own, by operation, as a subject."""
     keywords = {operation: _axis_keyword(f) for operation, (_, f) in functions.items()}
     on_numpy = {
         operation: _over_axis(f, keywords[operation]) for operation, (_, f) in functions.items()
@@ -168,27 +196,36 @@ def _subject(name: str, functions: Mapping[str, tuple[Spec, Function]]) -> Subje
         name,
         on_numpy,
         tuple(FORMATS),
-        takes_axis=all(keywords.values()),
+        takes_axis=any(keywords.values()),
+        fixed_axis=tuple(operation for operation, keyword in keywords.items() if not keyword),
+        keepdims=tuple(op for op, (_, f) in functions.items() if "keepdims" in _parameters(f)),
+        origins={operation: spec.text for operation, (spec, _) in functions.items()},
         version=str(getattr(sys.modules.get(package), "__version__", ""))[:40],
-        refused=_refused(on_numpy),
+        refused=_refused(on_numpy) if ask else {},
     )
 
 
 def _axis_keyword(function: Function) -> str:
     """`axis` or `dim`, where the function has such a parameter; else nothing."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except FOREIGN:  # built-in functions may have no signature
-        return ""
+    parameters = _parameters(function)
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     named = (n for n in ("axis", "dim") if n in parameters and parameters[n].kind in by_name)
     return next(named, "")
 
 
+def _parameters(function: Function) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except FOREIGN:  # built-in functions may have no signature
+        return {}
+
+
 def _over_axis(function: Function, keyword: str) -> Function:
     if not keyword:
-        return lambda *arrays: np.asarray(function(*arrays))
-    return lambda *arrays, axis=-1: np.asarray(function(*arrays, **{keyword: axis}))
+        return lambda *arrays, **options: np.asarray(function(*arrays, **options))
+    return lambda *arrays, axis=-1, **options: np.asarray(
+        function(*arrays, **{keyword: axis}, **options)
+    )
 
 
 def _refused(functions: Mapping[str, Function]) -> dict[tuple[str, str], str]:

@@ -22,7 +22,9 @@ class Subject:
     they work over the last axis, and over any with `takes_axis`. `keeps_policy`: claims the
     published policy for special rows; `correctly_rounded`: the nearest number, always. `ours`: has
     to refuse labels out of range, and to give the same bits however the same rows are passed.
-    `refused`: why it does not offer an operation in a format, by both names.
+    `refused`: why it does not offer an operation in a format, by both names. `fixed_axis`: the
+    operations that take no axis although others do; `keepdims`: those that take that. `origins`:
+    how an operation is asked for on the command line.
     """
 
     name: str
@@ -35,6 +37,13 @@ class Subject:
     ours: bool = False
     version: str = ""
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    fixed_axis: tuple[str, ...] = ()
+    keepdims: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def over_axis(self, operation: str) -> bool:
+        """Whether an operation takes an axis."""
+        return self.takes_axis and operation not in self.fixed_axis
 
     def offers(self, operation: str, format_name: str) -> bool:
         """Whether there is anything to measure."""
@@ -73,6 +82,7 @@ def of_method(method: Method) -> Subject:
         method.keeps_policy,
         method.correctly_rounded,
         ours=True,
+        keepdims=("log_sum_exp",),
     )
 
 

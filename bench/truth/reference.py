@@ -84,6 +84,15 @@ def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDA
     return by_value | {"cross_entropy_gradient": gradient}
 
 
+def row_values(
+    value: float, count: int, length: int, label: int, format: Format
+) -> dict[str, npt.NDArray[np.void]]:
+    """All operations on a row of `count` equal logits and then -inf, packed."""
+    row = np.full(length, -np.inf, format.dtype)
+    row[:count] = value
+    return _exact_row(row, label, format)
+
+
 def _bits_between(values: FloatArray) -> int:
     """Bits that exp needs to tell the largest logits apart: 1/2 is here, 1/2 + 2^-1000 is not."""
     gap = mp.mpf(float(values[-1])) - mp.mpf(float(values[-2])) if values.size > 1 else mp.one

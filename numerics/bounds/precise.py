@@ -138,7 +138,7 @@ def _half_an_ulp(exact: Array, rows: RowFacts, doubt: Array | float = 0.0) -> Ar
     """
     with np.errstate(over="ignore"):
         largest = np.minimum(np.abs(exact) * (1 + 2.0**-30) + doubt, FP64.largest)
-    binade = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    binade = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 0.0)
     return np.asarray(np.maximum(binade, rows.format.smallest_normal), dtype=np.float64)
 
 

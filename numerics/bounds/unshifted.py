@@ -76,7 +76,7 @@ def naive_log_softmax(rows: RowFacts) -> Array:
     """
     u = rows.format.unit_roundoff
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = u * naive_softmax(rows) / rows.softmax
+        rho = u * (naive_softmax(rows) / rows.softmax)  # no product that underflows
         argument = np.where(rho < 1, -np.log1p(-np.minimum(rho, 1)) / u, math.inf)
     log = ELEMENTARY[rows.format.name].log
     bound = argument + log * (rows.surprise + u * argument) + rows.format.smallest_normal

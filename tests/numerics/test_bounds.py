@@ -73,13 +73,27 @@ FUNCTIONS: dict[str, tuple[Any, Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_numpy_errs_by_no_more_than_the_bounds_assume(format: Format, name: str) -> None:
+def test_numpy_errs_by_no_more_than_the_bounds_assume_in_fp64(name: str) -> None:
     function, exact, arguments = FUNCTIONS[name]
-    x = arguments(format)
+    x = arguments(FORMATS["fp64"])
     with np.errstate(under="ignore"):
         got = function(x)
-    assert relative_error_in_u(got, x, exact, format) <= getattr(ELEMENTARY[format.name], name)
+    allowed = getattr(ELEMENTARY["fp64"], name)
+    assert relative_error_in_u(got, x, exact, FORMATS["fp64"]) <= allowed
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("format_name", ["fp16", "fp32"])
+def test_numpy_errs_by_no_more_than_the_bounds_assume(format_name: str, name: str) -> None:
+    """Against fp64, which errs by 2^-27 of what is asserted; that is allowed for."""
+    format, (function, _, arguments) = FORMATS[format_name], FUNCTIONS[name]
+    x = arguments(format)
+    with np.errstate(under="ignore"):
+        got = function(x).astype(np.float64)
+    exact = function(x.astype(np.float64))
+    scale = np.maximum(np.abs(exact), format.smallest_normal) * format.unit_roundoff
+    allowed = getattr(ELEMENTARY[format_name], name) * (1 + 2.0**-20)
+    assert (np.abs(got - exact) / scale).max() <= allowed
 
 
 FP32_SPANS = {"exp": (-1.0, 1.0), "log": (0.5, 2.0), "log1p": (0.25, 1.0), "log2": (0.5, 2.0)}

@@ -293,7 +293,8 @@ def test_softmax_of_the_harness_errs_by_8_ulp_at_most_where_it_does_not_shift(
     format, compared = FORMATS[format_name], 0
     for case in CASES:
         for batch in case.batches(format):
-            rows = batch.x if batch.x.ndim == 2 else batch.x.reshape(1, -1)
+            # Of a million numbers every tenth row: those beside it are of the same kind.
+            rows = batch.x[:: 1 + 9 * (batch.x.size >= 10**6)]
             facts = RowFacts(rows, format, np.zeros(len(rows), np.intp))
             with np.errstate(invalid="ignore"):  # a signalling NaN is cast
                 plain = bounds.fast.unshifted(facts).ravel()

@@ -44,6 +44,18 @@ def test_policy(method: Method, format: Format) -> None:
 
 
 @pytest.mark.parametrize(("method", "format"), CELLS)
+def test_policy_of_a_loss_whichever_label_and_whatever_row_beside_it(
+    method: Method, format: Format
+) -> None:
+    for special in ([INF, 0.0, -INF, 1.0], [0.0, NAN, -INF, 1.0], [INF, NAN, 0.0, INF]):
+        for rows in ([special], [special, [0.0, 1.0, 2.0, 3.0]]):
+            x = np.array(rows).astype(format.dtype)
+            for label in range(4):
+                got = method.cross_entropy(x, label)
+                assert np.isnan(got).tolist() == [True, False][: len(x)], (rows, label)
+
+
+@pytest.mark.parametrize(("method", "format"), CELLS)
 def test_minus_inf_is_exactly_zero_and_the_rest_is_as_if_it_were_absent(
     method: Method, format: Format
 ) -> None:

@@ -1,4 +1,4 @@
-"""JAX: compiled for each shape, in 64 bits too. The gradient is that of `jax.grad`."""
+"""JAX: compiled for each shape and axis, in 64 bits too. The gradient is that of `jax.grad`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ def peer() -> Peer:
     jax.config.update("jax_enable_x64", True)
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        jitted = jax.jit(function)
-        return lambda *arrays: jitted(*arrays).block_until_ready()
+        jitted = jax.jit(function, static_argnames="axis")
+        return lambda *arrays, axis=-1: jitted(*arrays, axis=axis).block_until_ready()
 
-    def cross_entropy(x: Any, y: Any) -> Any:
-        picked = jnp.take_along_axis(jax.nn.log_softmax(x, axis=-1), y[:, None], axis=-1)
-        return -picked[:, 0]
+    def cross_entropy(x: Any, y: Any, axis: int) -> Any:
+        logs = jax.nn.log_softmax(x, axis=axis)
+        return -jnp.take_along_axis(logs, jnp.expand_dims(y, axis), axis=axis).squeeze(axis)
+
+    def loss(x: Any, y: Any, axis: int) -> Any:
+        return cross_entropy(x, y, axis).sum()
 
     return Peer(
         "jax",
         jax.__version__,
         jnp.asarray,
         {
-            "softmax": compiled(lambda x: jax.nn.softmax(x, axis=-1)),
-            "log_softmax": compiled(lambda x: jax.nn.log_softmax(x, axis=-1)),
-            "log_sum_exp": compiled(lambda x: jax.nn.logsumexp(x, axis=-1)),
+            "softmax": compiled(lambda x, axis: jax.nn.softmax(x, axis=axis)),
+            "log_softmax": compiled(lambda x, axis: jax.nn.log_softmax(x, axis=axis)),
+            "log_sum_exp": compiled(lambda x, axis: jax.nn.logsumexp(x, axis=axis)),
             "cross_entropy": compiled(cross_entropy),
-            "cross_entropy_gradient": compiled(jax.grad(lambda x, y: cross_entropy(x, y).sum())),
+            "cross_entropy_gradient": compiled(jax.grad(loss)),
         },
     )

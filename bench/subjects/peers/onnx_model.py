@@ -15,10 +15,14 @@ _INT, _STRING, _INTS = 2, 3, 7
 
 
 def model(
-    operator: str, attributes: Mapping[str, Attribute], format_name: str, labelled: bool
+    operator: str,
+    attributes: Mapping[str, Attribute],
+    format_name: str,
+    labelled: bool,
+    rank: int = 2,
 ) -> bytes:
-    """Input `x` of two axes, with `labelled` labels `y` of one, output `z` of the operator."""
-    inputs = {"x": (ELEMENT_TYPES[format_name], 2)} | ({"y": (INT64, 1)} if labelled else {})
+    """Input `x` of `rank` axes, with `labelled` labels `y` of one, output `z` of the operator."""
+    inputs = {"x": (ELEMENT_TYPES[format_name], rank)} | ({"y": (INT64, 1)} if labelled else {})
     node = b"".join(_field(1, name) for name in inputs) + _field(2, "z") + _field(4, operator)
     node += b"".join(_field(5, _attribute(name, value)) for name, value in attributes.items())
     graph = _field(1, node) + _field(2, "one operator")

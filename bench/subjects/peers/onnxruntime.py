@@ -22,16 +22,19 @@ def peer() -> Peer:
         onnxruntime.__version__,
         lambda x: x,
         {
-            "softmax": _operator("Softmax", axis=-1),
-            "log_softmax": _operator("LogSoftmax", axis=-1),
-            "log_sum_exp": _operator("ReduceLogSumExp", axes=[-1], keepdims=0),
-            "cross_entropy": _operator("SoftmaxCrossEntropyLoss", reduction="none"),
+            "softmax": _operator("Softmax", lambda axis: {"axis": axis}),
+            "log_softmax": _operator("LogSoftmax", lambda axis: {"axis": axis}),
+            "log_sum_exp": _operator(
+                "ReduceLogSumExp", lambda axis: {"axes": [axis], "keepdims": 0}
+            ),
+            "cross_entropy": _operator("SoftmaxCrossEntropyLoss", lambda _: {"reduction": "none"}),
         },
+        fixed_axis=("cross_entropy",),
     )
 
 
-def _operator(name: str, **attributes: Attribute) -> Callable[..., Any]:
-    """A model of one operator as a function, with a session for each format."""
+def _operator(name: str, attributes: Callable[[int], dict[str, Attribute]]) -> Callable[..., Any]:
+    """A model of one operator as a function, with a session for each format, rank and axis."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -40,12 +43,13 @@ def _operator(name: str, **attributes: Attribute) -> Callable[..., Any]:
     labelled = name == "SoftmaxCrossEntropyLoss"
 
     @cache  # when it is asked for: not every version has every format
-    def session(dtype: np.dtype[Any]) -> Any:
-        made = model(name, attributes, format_of(dtype).name, labelled)
+    def session(dtype: np.dtype[Any], rank: int, axis: int) -> Any:
+        made = model(name, attributes(axis), format_of(dtype).name, labelled, rank)
         return onnxruntime.InferenceSession(made, options, ["CPUExecutionProvider"])
 
-    def run(*arrays: Any) -> Any:
-        (result,) = session(arrays[0].dtype).run(None, dict(zip("xy", arrays, strict=False)))
+    def run(*arrays: Any, axis: int = -1) -> Any:
+        made = session(arrays[0].dtype, arrays[0].ndim, axis)
+        (result,) = made.run(None, dict(zip("xy", arrays, strict=False)))
         return result
 
     return run

@@ -14,13 +14,18 @@ from numerics import FORMATS
 
 @dataclass(frozen=True)
 class Peer:
-    """A library's operations over the last axis of its own arrays, and the way to them."""
+    """A library's operations over any axis of its own arrays, -1 unasked, and the way to them.
+
+    `fixed_axis` names the operations that take the last alone, `keepdims` those that offer that.
+    """
 
     name: str
     version: str
     to_native: Callable[[Any], Any]
     operations: Mapping[str, Callable[..., Any]]
     formats: tuple[str, ...] = tuple(FORMATS)
+    fixed_axis: tuple[str, ...] = ()
+    keepdims: tuple[str, ...] = ()
 
     def subject(self) -> Subject:
         """The library on NumPy arrays; claims nothing."""
@@ -28,17 +33,30 @@ class Peer:
             self.name,
             {name: self._on_numpy(f) for name, f in self.operations.items()},
             self.formats,
-            takes_axis=False,
+            takes_axis=len(self.fixed_axis) < len(self.operations),
             version=self.version,
+            fixed_axis=self.fixed_axis,
+            keepdims=self.keepdims,
+            origins=dict.fromkeys(self.operations, self.name),
         )
 
     def _on_numpy(self, operation: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arrays: np.asarray(operation(*map(self.to_native, arrays)))
+        return lambda *arrays, axis=-1, **options: np.asarray(
+            operation(*map(self.to_native, arrays), axis=axis, **options)
+        )
 
 
-def less_one(softmax: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+def less_one(softmax: Callable[..., Any]) -> Callable[..., Any]:
     """p_i - [i = y] as people write it where a library has softmax alone."""
-    return lambda x, y: softmax(x) - (np.arange(x.shape[-1]) == y[..., np.newaxis])
+
+    def gradient(x: Any, y: Any, axis: int = -1) -> Any:
+        along = [1] * x.ndim
+        along[axis] = x.shape[axis]
+        return softmax(x, axis=axis) - (
+            np.arange(x.shape[axis]).reshape(along) == np.expand_dims(y, axis)
+        )
+
+    return gradient
 
 
 class PeerMissingError(Exception):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bench.subjects.peers.peer import Peer, less_one
 
 
@@ -12,17 +10,15 @@ def peer() -> Peer:
     import scipy
     from scipy import special
 
-    def softmax(x: Any) -> Any:
-        return special.softmax(x, axis=-1)
-
     return Peer(
         "scipy",
         scipy.__version__,
         lambda x: x,
         {
-            "softmax": softmax,
-            "log_softmax": lambda x: special.log_softmax(x, axis=-1),
-            "log_sum_exp": lambda x: special.logsumexp(x, axis=-1),
-            "cross_entropy_gradient": less_one(softmax),
+            "softmax": special.softmax,
+            "log_softmax": special.log_softmax,
+            "log_sum_exp": special.logsumexp,
+            "cross_entropy_gradient": less_one(special.softmax),
         },
+        keepdims=("log_sum_exp",),
     )

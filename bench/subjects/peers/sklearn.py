@@ -1,4 +1,7 @@
-"""scikit-learn: which has softmax alone, of which the gradient is made, and no fp16."""
+"""scikit-learn: which has softmax alone, over the last of two axes, and no fp16.
+
+The gradient is made of it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ def peer() -> Peer:
     import sklearn
     from sklearn.utils import extmath
 
-    def softmax(x: Any) -> Any:
+    def softmax(x: Any, axis: int = -1) -> Any:
         return extmath.softmax(x, copy=True)
 
     return Peer(
@@ -21,4 +24,5 @@ def peer() -> Peer:
         lambda x: x,
         {"softmax": softmax, "cross_entropy_gradient": less_one(softmax)},
         ("fp32", "fp64"),
+        fixed_axis=("softmax", "cross_entropy_gradient"),
     )

@@ -16,20 +16,34 @@ def peer() -> Peer:
 
     torch.set_num_threads(1)
 
-    def gradient(x: Any, y: Any) -> Any:
+    def to_native(x: Any) -> Any:
+        """A tensor of the same strides, where there is one: none has negative strides."""
+        array = np.asarray(x)
+        whole = any(stride < 0 for stride in array.strides) or not array.dtype.isnative
+        return torch.from_numpy(_native(array) if whole or not array.flags.writeable else array)
+
+    def cross_entropy(x: Any, y: Any, axis: int = -1) -> Any:
+        """Over axis 1, as PyTorch has it; the axis is moved there."""
+        classes = torch.movedim(x, axis, 1) if x.ndim > 1 else x
+        return functional.cross_entropy(classes, y.long(), reduction="none")
+
+    def gradient(x: Any, y: Any, axis: int = -1) -> Any:
         leaf = x.detach().requires_grad_()
-        loss = functional.cross_entropy(leaf, y, reduction="sum")
-        return torch.autograd.grad(loss, leaf)[0]
+        return torch.autograd.grad(cross_entropy(leaf, y, axis).sum(), leaf)[0]
 
     return Peer(
         "torch",
         torch.__version__,
-        lambda x: torch.from_numpy(np.ascontiguousarray(x)),  # no negative strides
+        to_native,
         {
-            "softmax": lambda x: torch.softmax(x, -1),
-            "log_softmax": lambda x: torch.log_softmax(x, -1),
-            "log_sum_exp": lambda x: torch.logsumexp(x, -1),
-            "cross_entropy": lambda x, y: functional.cross_entropy(x, y, reduction="none"),
+            "softmax": lambda x, axis=-1: torch.softmax(x, axis),
+            "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
+            "log_sum_exp": lambda x, axis=-1: torch.logsumexp(x, axis),
+            "cross_entropy": cross_entropy,
             "cross_entropy_gradient": gradient,
         },
     )
+
+
+def _native(array: Any) -> Any:
+    return np.array(array, array.dtype.newbyteorder("="), order="C")

@@ -103,6 +103,21 @@ def test_one_ulp_more_and_new_failures_are_worse(before: Path, after: Content) -
     assert found.query("failing == 'worse'")["failures_after"].min() == 2
 
 
+def test_nothing_is_better_whose_outputs_became_nan(before: Path, after: Content) -> None:
+    spoilt = next(r for r in after["softmax"]["records"] if r["operation"] == "softmax"
+                  and r["format"] == "fp32" and r["max_ulp"])  # fmt: skip
+    spoilt |= {"max_ulp": spoilt["max_ulp"] / 2, "lost_to_zero": 0}
+    slower(after, 0.5)
+    found = compared(before, after)
+    assert (found.accuracy["error"] == diff.BETTER).sum() == 1
+    assert (found.time["time"] == diff.BETTER).sum() == 1
+    spoilt["nan_failures"] = spoilt["elements"] - 1
+    found = compared(before, after)
+    assert not (found.accuracy[["error", "failing"]] == diff.BETTER).any(axis=None)
+    assert not (found.time["time"] == diff.BETTER).any()
+    assert (found.accuracy["failing"] == diff.WORSE).sum() == 1
+
+
 @pytest.mark.parametrize(
     ("ratio", "verdict"), [(1.7, "worse"), (1.5, "same"), (0.8, "same"), (0.6, "better")]
 )

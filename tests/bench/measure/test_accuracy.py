@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,8 @@ from bench.measure.accuracy import complaints, measure
 from bench.runs.files import to_json
 from bench.runs.records import Record
 from bench.subjects.subject import SUBJECTS, Subject
+from bench.truth import audited
 from bench.truth.exact import Exact
-from bench.truth.reference import compute
 from numerics import FORMATS, METHODS, OPERATIONS
 
 STABLE = SUBJECTS["stable"]
@@ -23,14 +24,11 @@ NAMES = ("large positive", "all -inf", "normal 1", "confident", "mask -inf", "pl
 NAMES += ("single element",)
 CHOSEN = {case.name: case for case in CASES if case.name in NAMES}
 LONG = Case("long", "random", "", lambda format, rng: [rng.normal(size=(1, 4096))])
-_EXACT: dict[tuple[str, str], dict[str, Exact]] = {}
 
 
+@functools.cache
 def exact_for(case: Case, format_name: str) -> dict[str, Exact]:
-    key = case.name, format_name
-    if key not in _EXACT:
-        _EXACT[key] = compute(case.batches(FORMATS[format_name]), FORMATS[format_name])
-    return _EXACT[key]
+    return audited.of((case.batches(FORMATS[format_name]), format_name))
 
 
 def planted_subject(function: Callable[..., Any], operation: str) -> Subject:

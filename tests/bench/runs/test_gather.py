@@ -10,6 +10,7 @@ import pytest
 from bench.__main__ import main
 from bench.runs import gather
 from bench.runs.files import RunFileError
+from bench.show import drawing
 from tests.bench.content import Content, run_content
 
 
@@ -60,8 +61,13 @@ def test_runs_are_called_as_somebody_wants(tmp_path: Path, content: Content) -> 
 
 @pytest.mark.parametrize("command", ["report", "page", "versions"])
 def test_a_label_is_asked_for_on_the_command_line(
-    tmp_path: Path, content: Content, command: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    content: Content,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(drawing, "files", lambda job: {})  # the words are what is asked for
     paths = [written(tmp_path / f"{name}.json", content) for name in ("before", "after")]
     files = [str(path) for path in paths]
     out = tmp_path / ("out.html" if command == "page" else "out")

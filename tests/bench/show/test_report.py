@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import pickle
 import re
-import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from bench.__main__ import main
 from bench.runs import committed, run_file
@@ -31,9 +30,8 @@ from bench.show import (
     version_tables,
     versions,
 )
-from bench.show.processes import in_order
-from bench.show.rendering import rendered
-from bench.show.style import STYLE
+from bench.show.rendering import with_plain_ticks
+from bench.show.style import STYLE, legend, panels
 from numerics import FORMATS, OPERATIONS
 from tests.bench.content import run_content
 
@@ -68,7 +66,16 @@ def test_a_report_has_tables_and_pictures(one_run: Path, reported: Path) -> None
     assert errors == [float(f"{error:.4g}") for error in exact]
 
 
-def test_what_is_asked_for_is_drawn_too(one_run: Path, tmp_path: Path) -> None:
+def test_what_is_asked_for_is_drawn_too(
+    one_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, some = drawing.files, {"survival", "errors-softmax-fp32"}  # the others take long
+
+    def files(job: drawing.Job) -> dict[str, bytes]:
+        one = job if job.name in some else replace(job, draw=Figure)
+        return draw(one)
+
+    monkeypatch.setattr(drawing, "files", files)
     arguments = ["report", str(one_run), "--alone", "--svg", "--maps", "-o", str(tmp_path)]
     assert main(arguments) == 0
     pictures = {path.name for path in tmp_path.iterdir() if path.suffix in {".svg", ".png"}}
@@ -90,18 +97,6 @@ def test_the_same_run_makes_the_same_pictures(one_run: Path, reported: Path) -> 
                 assert (reported / name).read_bytes() == content, name
 
 
-def test_results_come_in_order_from_other_processes() -> None:
-    found = list(in_order(_slow_first, range(4), processes=2))
-    assert [number for number, _ in found] == [0, 1, 2, 3]
-    assert len({process for _, process in found} - {os.getpid()}) == 2
-    assert {process for _, process in in_order(_slow_first, range(2), processes=1)} == {os.getpid()}
-
-
-def _slow_first(number: int) -> tuple[int, int]:
-    time.sleep(0 if number else 1)
-    return number, os.getpid()
-
-
 def test_what_is_handed_to_another_process_is_small() -> None:
     """Worst inputs and raw rounds, which no figure shows, are most of a run."""
     run = run_file.load(RESULTS / committed.REFERENCE)
@@ -109,29 +104,48 @@ def test_what_is_handed_to_another_process_is_small() -> None:
         assert len(pickle.dumps(draw)) < len(pickle.dumps(run)) / 2
 
 
-@pytest.mark.parametrize("letters", [1, 12, 28])
-def test_nothing_is_cut_off(one_run: Path, letters: int) -> None:
-    """All of a figure of two runs lies inside it, the legend clear of the panels, as in a file."""
-    run = run_file.load(one_run)
+def two_runs(run: run_file.Run, letters: int) -> list[run_file.Run]:
+    """Fourteen subjects in each, names of so many letters."""
     subjects = [f"{place:02}{'n' * letters}" for place in range(14)]
     accuracy = pd.concat([run.accuracy.assign(subject=name) for name in subjects])
-    runs = [
-        replace(run, accuracy=accuracy, label=f"NumPy 2.4.6 ({name * letters})") for name in "ab"
+    older = replace(run, environment=run.environment | {"numpy": "1.26.4"})
+    return [
+        replace(one, accuracy=accuracy, label=f"NumPy 2.4.6 ({name * letters})")
+        for one, name in ((run, "a"), (older, "b"))
     ]
-    runs[1] = replace(runs[1], environment=run.environment | {"numpy": "1.26.4"})
+
+
+def assert_all_is_inside(figure: Figure, name: str) -> None:
+    """All of a figure, its legend clear of the panels, as they stand in a file."""
+    with_plain_ticks(figure)
+    figure.draw_without_rendering()
+    inches = figure.get_tightbbox()
+    assert inches.x0 > -0.02, name
+    assert inches.y0 > -0.02, name
+    assert inches.x1 < figure.get_figwidth() + 0.02, name
+    assert inches.y1 < figure.get_figheight() + 0.02, name
+    for one in figure.legends:
+        titles = 12  # points above the panels
+        assert one.get_window_extent().y0 > max(ax.bbox.y1 for ax in figure.axes) + titles
+
+
+def test_nothing_is_cut_off(one_run: Path) -> None:
+    runs = two_runs(run_file.load(one_run), letters=28)
     of_versions = version_plots.figures([*runs, runs[0]])
     for name, draw in (plots.figures(runs) | of_versions).items():
         with mpl.rc_context(STYLE):
-            figure = draw()
-            rendered(figure, "", ("png",))
-        inches = figure.get_tightbbox()
-        assert inches.x0 > -0.02, name
-        assert inches.y0 > -0.02, name
-        assert inches.x1 < figure.get_figwidth() + 0.02, name
-        assert inches.y1 < figure.get_figheight() + 0.02, name
-        for legend in figure.legends:
-            titles = 12  # points above the panels
-            assert legend.get_window_extent().y0 > max(ax.bbox.y1 for ax in figure.axes) + titles
+            assert_all_is_inside(draw(), name)
+
+
+@pytest.mark.parametrize("letters", [1, 5, 12, 20, 28])
+@pytest.mark.parametrize("markers", [False, True])
+def test_no_legend_is_cut_off(one_run: Path, letters: int, markers: bool) -> None:
+    """Over panels that are done at once, in as many columns as names of any length make."""
+    runs = two_runs(run_file.load(one_run), letters)
+    with mpl.rc_context(STYLE):
+        figure, _ = panels(4, OPERATIONS[:1], "length", "error")
+        legend(figure, runs, markers, [("as measured", "o", None), ("as claimed", "s", "none")])
+        assert_all_is_inside(figure, "")
 
 
 @pytest.fixture
