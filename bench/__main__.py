@@ -7,24 +7,29 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.commands import (
     compare,
     diff,
     gradient,
+    hunt,
     keep,
     misrounded,
     page,
     processor,
     race,
     report,
+    suite,
     sweep,
     verdict,
     versions,
 )
 from bench.commands.command import Command
+from bench.hunt.run import HuntError
 from bench.inputs.families import FamilyError
 from bench.lab.predictions import PredictionError
+from bench.runs.committed import CheckoutError
 from bench.runs.extras import ExtraMissingError, require
 from bench.runs.files import MarkerError, RunFileError
 from bench.show.findings import FindingError
@@ -34,6 +39,7 @@ from bench.sweep.sweep_file import SweepError
 from bench.truth.exact import DisagreementError
 
 COMMANDS: tuple[Command, ...] = (
+    suite.COMMAND,
     compare.COMMAND,
     report.COMMAND,
     race.COMMAND,
@@ -46,8 +52,11 @@ COMMANDS: tuple[Command, ...] = (
     page.COMMAND,
     keep.COMMAND,
     sweep.COMMAND,
+    hunt.COMMAND,
 )
+SCRIPT = "softmax-bench"
 EXPECTED = (
+    CheckoutError,
     RunFileError,
     MarkerError,
     PredictionError,
@@ -57,6 +66,7 @@ EXPECTED = (
     SpecError,
     FamilyError,
     SweepError,
+    HuntError,
     DisagreementError,
     OSError,
 )
@@ -99,9 +109,15 @@ def _run(given: Sequence[str] | None) -> int:
         return 130
 
 
+def _program() -> str:
+    """As the user called it: the script `softmax-bench`, or this package."""
+    name = Path(sys.argv[0]).stem
+    return name if name == SCRIPT else "python -m bench"
+
+
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="python -m bench",
+        prog=_program(),
         description="Judge softmax functions, compare runs, and draw what `pytest bench "
         "--benchmark-json=FILE` measured.",
     )
@@ -111,8 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     return top
 
 
-if __name__ == "__main__":
+def script() -> None:
+    """`softmax-bench`: run, and leave with the status."""
     status = main()
     with contextlib.suppress(OSError):  # what a subject prints at exit is no result, either
         os.dup2(2, 1)
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    script()

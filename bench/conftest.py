@@ -20,6 +20,7 @@ from bench.commands.progress import took
 from bench.inputs.cases import EFFORTS, Case, at_effort
 from bench.measure import confirmation
 from bench.runs import run_file
+from bench.runs.committed import reference_cache
 from bench.runs.environment import environment
 from bench.runs.files import check_writable, to_json, write_whole
 from bench.runs.records import Invariance, Record
@@ -84,8 +85,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reference-cache",
         metavar="DIR",
         type=Path,
-        default=Path(__file__).parent.parent / ".reference-cache",
-        help="where exact values are kept between runs (default: .reference-cache)",
+        default=reference_cache(),
+        help="where exact values are kept between runs (default: .reference-cache in a checkout, "
+        "else the user's cache folder)",
     )
 
 

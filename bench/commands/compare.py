@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.command import Command
-from bench.runs.committed import ROOT
+from bench.runs.committed import README, RESULTS
 
 
 def add(commands: Any) -> None:
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         "--readme",
         nargs="?",
         type=Path,
-        const=ROOT / "README.md",
+        const=README,
         metavar="FILE",
         help="fill the lab's tables in this file, too (README.md if none is named)",
     )
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> None:
 
     readme = options.readme
     if options.output is None and readme is None:
-        readme = ROOT / "README.md"
-    for path in results.write(options.output or ROOT / "results", readme):
+        readme = README
+    for path in results.write(options.output or RESULTS, readme):
         print(f"wrote {path}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bench.commands.command import Command
 from bench.commands.label import add_label
 from bench.commands.progress import progress, timed
-from bench.runs.committed import ROOT
+from bench.runs.committed import COMMITTED, RESULTS, need_committed
 
 
 def add(commands: Any) -> None:
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         "committed reference run)",
     )
     made.add_argument(
-        "-o", "--output", type=Path, default=ROOT / "results" / "index.html", metavar="FILE.html"
+        "-o", "--output", type=Path, default=RESULTS / "index.html", metavar="FILE.html"
     )
     add_label(made)
 
@@ -38,8 +38,9 @@ def run(options: argparse.Namespace) -> None:
     """Write it, and say what is in it."""
     from bench.show import page
 
+    need_committed(options.files)
     with timed("the page"):
-        said = page.write(options.files, options.output, ROOT / "results", progress, options.label)
+        said = page.write(options.files, options.output, COMMITTED, progress, options.label)
         print("wrote", said)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.commands import values
 from bench.commands.command import Command
 from bench.commands.progress import progress
-from bench.runs.committed import ROOT
+from bench.runs.committed import reference_cache
 from bench.runs.files import check_writable, to_json, write_whole
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def add(commands: Any) -> None:
     checked.add_argument(
         "--reference-cache",
         type=Path,
-        default=ROOT / ".reference-cache",
+        default=reference_cache(),
         metavar="DIR",
-        help="where exact values are kept between runs (default: .reference-cache)",
+        help="where exact values are kept between runs (default: %(default)s)",
     )
     checked.add_argument(
         "-o", "--output", type=Path, metavar="FILE.json", help="keep it beside what is there"

@@ -9,7 +9,7 @@ from typing import Any
 from bench.commands.command import Command
 from bench.commands.label import add_label
 from bench.commands.progress import progress, timed
-from bench.runs.committed import ROOT
+from bench.runs.committed import COMMITTED, RESULTS, need_committed
 
 
 def add(commands: Any) -> None:
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         "-o",
         "--output",
         type=Path,
-        default=ROOT / "results",
+        default=RESULTS,
         metavar="DIR",
         help="write here (default: results, as without FILE)",
     )
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> None:
     """Draw everything, then say what was found and where to look."""
     from bench.show import report
 
-    committed = ROOT / "results"
+    need_committed(options.files)
     wanted = report.Wanted(options.alone, options.svg, options.maps, options.label)
     with timed("the report"):
-        lines = report.write(options.files, options.output, committed, wanted, progress)
+        lines = report.write(options.files, options.output, COMMITTED, wanted, progress)
         print("\n".join(lines))
 
 

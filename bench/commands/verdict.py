@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def add(commands: Any) -> None:
     judged.add_argument("subjects", nargs="+", metavar="SUBJECT", help=specs.HELP)
     _add_conditions(judged.add_argument_group("conditions; what was not measured does not hold"))
     _add_scope(judged.add_argument_group("how much is asked"))
-    judged.add_argument("--format", choices=("table", "json"), default="table")
+    judged.add_argument("--format", choices=("table", "json", "markdown"), default="table")
     judged.add_argument("--verbose", action="store_true", help="every finding, table and witness")
     judged.add_argument("--save", type=Path, metavar="FILE.json", help="keep it (.json.xz: small)")
 
@@ -145,17 +144,12 @@ def _broken(
 
 def conditions(options: argparse.Namespace) -> Conditions:
     """The conditions that options ask for; --strict is all of them but limits."""
-    from bench.judge.conditions import OURS, Conditions
+    from bench.judge.conditions import Conditions, strict
 
     asked = Conditions(
         **{name: getattr(options, name) for name in vars(Conditions())}  # named as the options
     )
-    if options.strict:
-        asked = replace(
-            asked, no_failures=True, contract=True, same_bits=True, steady_time=True,
-            special_rows=options.special_rows or OURS,
-        )  # fmt: skip
-    return asked
+    return strict(asked) if options.strict else asked
 
 
 def _measured(options: argparse.Namespace) -> Iterator[Verdict]:
@@ -201,6 +195,9 @@ def _say(verdicts: Sequence[Verdict], broken: Sequence[str], options: Any) -> No
         conclusions = [conclusion(one) for one in verdicts]
         said: Mapping[str, Any] = {"conclusions": conclusions, "violations": list(broken)}
         print(to_json({**said, **verdict_file.content(verdicts)}), end="")
+        return
+    if options.format == "markdown":
+        print(verdict_tables.in_markdown(verdicts, broken))
         return
     console = Console(markup=False, highlight=False, emoji=False)
     for one in verdicts:

@@ -9,7 +9,7 @@ from typing import Any
 from bench.commands.command import Command
 from bench.commands.label import add_label
 from bench.commands.progress import progress
-from bench.runs.committed import ROOT
+from bench.runs.committed import COMMITTED, RESULTS, need_committed
 
 
 def add(commands: Any) -> None:
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="run files, or folders of them, oldest first (default: the committed ones)",
     )
-    versions.add_argument("-o", "--output", type=Path, default=ROOT / "results", metavar="DIR")
+    versions.add_argument("-o", "--output", type=Path, default=RESULTS, metavar="DIR")
     add_label(versions)
 
 
@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> None:
     """Draw, and print the table that says most."""
     from bench.show import versions
 
-    print(versions.write(options.files, options.output, ROOT / "results", progress, options.label))
+    need_committed(options.files)
+    print(versions.write(options.files, options.output, COMMITTED, progress, options.label))
 
 
 COMMAND = Command("versions", add, run, "report", ("matplotlib", "pandas", "rich", "tabulate"))

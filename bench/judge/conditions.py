@@ -6,7 +6,7 @@ What was not measured does not hold.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.inputs.kinds import SPECIAL
 from bench.judge import findings
@@ -51,9 +51,15 @@ class Conditions:
         return self != Conditions()
 
 
-STRICT = Conditions(
-    no_failures=True, special_rows=OURS, contract=True, same_bits=True, steady_time=True
-)
+def strict(asked: Conditions) -> Conditions:
+    """Everything but limits, beside what is asked; a policy that is asked for stays."""
+    return replace(
+        asked, no_failures=True, contract=True, same_bits=True, steady_time=True,
+        special_rows=asked.special_rows or OURS,
+    )  # fmt: skip
+
+
+STRICT = strict(Conditions())
 _TOPICS = {FAILURE: "no_failures", CONTRACT: "contract", TIME: "steady_time"}
 
 

@@ -25,10 +25,7 @@ def claim_of(
     bounds = [bound(rows).ravel() for rows in facts]
     error, limit, in_ulp = _joined(bounds, facts, parts, compared)
     claimed = np.isfinite(limit)
-    measured = claimed & np.isfinite(error) & (limit > 0)
-    with np.errstate(over="ignore"):
-        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
-    ratio = np.minimum(ratio, metrics.LARGEST)
+    ratio = _ratio(error, limit)
     at = int(ratio.argmax())
     ulp = np.concatenate([errors.ulp for errors in compared])
     broken = claimed & (error > limit)
@@ -43,6 +40,19 @@ def claim_of(
         broken=int(broken.sum()),
         broken_widths=tuple(sorted(set(widths[broken].tolist()))),
     )
+
+
+def ratios(bound: Bound, facts: RowFacts, exact: Exact, errors: Errors) -> Figures:
+    """Error / bound of each output of a batch; 0 where nothing is claimed or no error is finite."""
+    error, limit = _comparable(errors, bound(facts).ravel(), exact, facts.format)
+    return _ratio(error, limit)
+
+
+def _ratio(error: Figures, limit: Figures) -> Figures:
+    measured = np.isfinite(limit) & np.isfinite(error) & (limit > 0)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(error, limit, out=np.zeros_like(error), where=measured)
+    return np.minimum(ratio, metrics.LARGEST)
 
 
 def _joined(

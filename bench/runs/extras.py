@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
+from bench.runs.committed import IN_CHECKOUT
+
 
 class ExtraMissingError(Exception):
     """Packages that are not installed; the message names them and says how to get them."""
@@ -20,4 +22,5 @@ def require(extra: str, packages: Sequence[str]) -> None:
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise ExtraMissingError(f"needs {', '.join(missing)}: pip install '.[{extra}]'")
+        this = "." if IN_CHECKOUT else "softmax-numerics"
+        raise ExtraMissingError(f"needs {', '.join(missing)}: pip install '{this}[{extra}]'")

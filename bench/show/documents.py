@@ -118,9 +118,19 @@ def _faded(kept: Committed) -> Sections:
 
 
 def _swept(kept: Committed) -> Sections:
-    from bench.show import sweep_tables
+    from bench.show import known_tables, sweep_tables, worst_tables
 
-    return {"docs/sweep.md": {"swept": sweep_tables.document(kept.sweeps)}}
+    known = known_tables.largest(kept.run, kept.sweeps, kept.worst)
+    return {
+        "docs/sweep.md": {
+            "swept": sweep_tables.document(kept.sweeps),
+            "hunted": worst_tables.document(kept.worst),
+        },
+        "docs/methods.md": {
+            "known": known_tables.table(known),
+            "in range": known_tables.table(known_tables.in_range(kept.worst)),
+        },
+    }
 
 
 def _judged(kept: Committed) -> Sections:

@@ -24,11 +24,9 @@ from bench.runs.committed import (
     MISROUNDED,
     PROCESSORS,
     RACE,
-    SWEEPS,
     VERDICTS,
 )
-from bench.show import claims_tables
-from bench.sweep import sweep_file
+from bench.show import claims_tables, known_tables
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -58,7 +56,8 @@ class Committed:
     faded: list[Faded]
     faded_on: str
     processors: list[Processor]
-    sweeps: list[dict[str, Any]]
+    sweeps: known_tables.Files
+    worst: known_tables.Files
     mine: list[Verdict]
     libraries: list[Verdict]
     environment: dict[str, Any]
@@ -70,6 +69,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
     counts, exact_times, counted = misrounded.load(results / MISROUNDED)
     on_few, since, made_of, called = calls.load(results / CALLS)
     faded, faded_on = confidence.load(results / GRADIENT)
+    sweeps, worst = known_tables.committed(results)
     mine, _ = verdict_file.load(results / MINE)
     libraries, environment = verdict_file.load(results / VERDICTS)
     return Committed(
@@ -87,7 +87,8 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         claims=claims_tables.load(results / CLAIMS),
         faded=faded,
         faded_on=faded_on,
-        sweeps=[sweep_file.load(path) for path in sorted((results / SWEEPS).glob("*.json"))],
+        sweeps=sweeps,
+        worst=worst,
         mine=mine,
         libraries=libraries,
         environment=environment,

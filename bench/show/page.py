@@ -15,6 +15,7 @@ from bench.runs.committed import REFERENCE
 from bench.runs.files import RunFileError, write_whole
 from bench.runs.run_file import Run, operations
 from bench.runs.track import Track
+from bench.show import known_tables
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 5_000_000
@@ -37,7 +38,7 @@ def write(
     shown = gather.told_apart(
         gather.load_all(files or [committed / REFERENCE], labels, as_run.load)
     )
-    content = made(shown, track).encode()
+    content = made(shown, track, known_tables.committed(committed)).encode()
     if len(content) > MAX_BYTES:
         raise RunFileError(
             f"{output}: would have {len(content) / 1e6:.1f} MB with {len(shown)} runs, more than "
@@ -50,8 +51,13 @@ def write(
     return f"{output}: {count}, {records:,} records, {len(content) / 1e6:.1f} MB"
 
 
-def made(shown: Sequence[Run], track: Track) -> str:
-    """The page of the runs, oldest first; the last is shown when it opens."""
+def made(
+    shown: Sequence[Run], track: Track, found: tuple[known_tables.Files, known_tables.Files]
+) -> str:
+    """The page of the runs, oldest first; the last is shown when it opens.
+
+    `found`: the sweeps and hunts that the largest errors known come from, too.
+    """
     from bench.show import page_data, page_plots, tables
     from bench.subjects.subject import printable
 
@@ -67,6 +73,14 @@ def made(shown: Sequence[Run], track: Track) -> str:
         sources=[
             (Path(run.path).name, printable(tables.provenance(run), 400), run.sha256)
             for run in newest_first
+        ],
+        known=[
+            (said, *known_tables.heads_and_rows(known))
+            for said, known in (
+                ("any finite logits", known_tables.largest(newest_first[0], *found)),
+                ("rows that need no shift", known_tables.in_range(found[1])),
+            )
+            if known
         ],
         by_version=drawn,
         palettes=(page_plots.palette(), page_plots.palette(page_plots.DARK, 4.5)),

@@ -57,6 +57,16 @@ def plain(verdicts: Iterable[Verdict], verbose: bool = False) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()).strip()
 
 
+def in_markdown(verdicts: Iterable[Verdict], broken: Sequence[str]) -> str:
+    """For the page of a CI job: the sentence, what does not hold, and the screen to unfold."""
+    said = []
+    for one in verdicts:
+        screen_of = f"```\n{in_lines(one)}\n\n{plain([one])}\n```"
+        said.append(f"### {conclusion(one)}")
+        said.append(f"<details><summary>What was found</summary>\n\n{screen_of}\n\n</details>")
+    return "\n\n".join([*said, *(f"- does not hold: {line}" for line in broken)])
+
+
 def _table(title: str, headers: Sequence[str], style: box.Box | None, text: int) -> Table:
     table = Table(box=style, pad_edge=False, title=title, title_justify="left", title_style="bold")
     for place, header in enumerate(headers):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench.inputs.kinds import SPECIAL
 from bench.judge.findings import (
@@ -31,6 +32,7 @@ from numerics import FORMATS
 OWN = ("stable", "fast")
 SHOWN = 14
 """So many findings are told before the rest is counted, so that a verdict fits a screen."""
+WIDTH, MOST_LINES = 110, 3
 
 
 # --- One sentence --------------------------------------------------------------------------------
@@ -154,9 +156,20 @@ def screen(verdict: Verdict, verbose: bool = False) -> list[str]:
              for line in grouped([one for one in found if one.topic == topic])]  # fmt: skip
     shown = wrong if verbose else wrong[:SHOWN]
     rest = len(wrong) - len(shown)
-    lines = ["What is wrong:", *(f"  {line}" for line in shown)] if wrong else ["Nothing is wrong."]
+    lines = ["What is wrong:", *_in_width(shown, verbose)] if wrong else ["Nothing is wrong."]
     lines += [f"  and {rest} more: --verbose has them all"] * bool(rest)
-    return [*lines, "What was asked:", *(f"  {line}" for line in _held(verdict, found))]
+    return [*lines, "What was asked:", *_in_width(_held(verdict, found), verbose)]
+
+
+def _in_width(lines: Iterable[str], whole: bool) -> Iterator[str]:
+    """Lines of at most WIDTH, those that go on indented; long ones are cut unless `whole`."""
+    for line in lines:
+        parts = textwrap.wrap(
+            line, WIDTH, initial_indent="  ", subsequent_indent="    ",
+            max_lines=None if whole else MOST_LINES, placeholder=" …",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        yield from parts
 
 
 def grouped(found: Sequence[Finding]) -> list[str]:

@@ -121,9 +121,11 @@ def pasted(
         labels = f", np.array([{witness.label}])" if operation in LABELLED else ""
         lines = ["import numpy as np", "from bench.subjects import specs",
                  f"f = specs.function({json.dumps(name)}, {json.dumps(operation)})", row,
-                 f"print(float(f(x{labels})[0{at}]).hex())  {found}"]  # fmt: skip
+                 found, f"print(float(f(x{labels})[0{at}]).hex())"]  # fmt: skip
         return "\n".join(lines)
     given = ", ".join(map(json.dumps, (name, operation, format_name, witness.case)))
-    call = f"shown({given}, batch={witness.batch}, presentation={json.dumps(witness.presentation)})"
-    return "\n".join(["from bench.measure.again import shown",
-                      f"print(float({call}[{witness.at}{at}]).hex())  {found}"])  # fmt: skip
+    way = json.dumps(witness.presentation)
+    passed = f", presentation={way}" * (witness.presentation != "plain")
+    call = f"outputs = shown({given}, batch={witness.batch}{passed})"
+    printed = f"print(float(outputs[{witness.at}{at}]).hex())"
+    return "\n".join(["from bench.measure.again import shown", found, call, printed])

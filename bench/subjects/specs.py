@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.subjects import arrays
+from bench.subjects.arrays import Arrays
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.quiet import quiet
@@ -30,8 +32,11 @@ HELP = (
     "one module are one subject; a second one for the same operation is a subject of its own. Each "
     f"is called with a NumPy array of shape (rows, K), {' and '.join(LABELLED)} with labels of "
     "shape (rows,) too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a "
-    "parameter"
+    f"parameter. Functions of {', '.join(arrays.LIBRARIES)} get arrays of theirs, and any function "
+    "those of one that is named: mypkg.ops:softmax@torch, or @torch:cuda"
 )
+ALIASES = {"logsumexp": "log_sum_exp", "reduce_logsumexp": "log_sum_exp"}
+"""Operations under the names that libraries have for them."""
 
 
 class SpecError(ValueError):
@@ -40,12 +45,13 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Spec:
-    """The parts of `module:function=operation`; `text` is what was given."""
+    """The parts of `module:function=operation@arrays`; `text` is what was given."""
 
     text: str
     module: str
     function: str
     operation: str
+    arrays: str = ""
 
 
 def parsed(text: str) -> Spec:
@@ -53,14 +59,18 @@ def parsed(text: str) -> Spec:
 
     >>> parsed("mypkg.ops:my_lse=log_sum_exp").operation
     'log_sum_exp'
-    >>> parsed("mypkg.ops:logsumexp")
+    >>> parsed("mypkg.ops:logsumexp@torch:cuda").operation
+    'log_sum_exp'
+    >>> parsed("mypkg.ops:soft")
     Traceback (most recent call last):
     ...
-    bench.subjects.specs.SpecError: 'mypkg.ops:logsumexp': logsumexp is not one of softmax, \
-log_softmax, log_sum_exp, cross_entropy, cross_entropy_gradient; say which it is: \
-mypkg.ops:logsumexp=softmax
+    bench.subjects.specs.SpecError: 'mypkg.ops:soft': soft is not one of softmax, log_softmax, \
+log_sum_exp, cross_entropy, cross_entropy_gradient; say which it is: mypkg.ops:soft=softmax
     """
-    module, _, rest = text.rpartition(":")
+    named, at, library = text.rpartition("@")
+    if not at or library.partition(":")[0] not in arrays.LIBRARIES:
+        named, library = text, ""
+    module, _, rest = named.rpartition(":")
     function, equals, operation = rest.partition("=")
     if not module or not function:
         raise SpecError(
@@ -68,12 +78,13 @@ mypkg.ops:logsumexp=softmax
             "MODULE:FUNCTION or FILE.py:FUNCTION"
         )
     operation = operation if equals else function.rpartition(".")[2]
+    operation = ALIASES.get(operation, operation)
     if operation not in OPERATIONS:
         raise SpecError(
             f"{text!r}: {operation or 'nothing'} is not one of {', '.join(OPERATIONS)}; "
             f"say which it is: {module}:{function}=softmax"
         )
-    return Spec(text, module, function, operation)
+    return Spec(text, module, function, operation, library)
 
 
 def load(texts: Sequence[str], ask: bool = True) -> tuple[dict[str, Subject], list[str]]:
@@ -165,8 +176,22 @@ def resolved(spec: Spec) -> Function:
 def _imported(name: str) -> Any:
     if not name.endswith(".py"):
         _make_importable(Path.cwd())
-        return importlib.import_module(name)
+        return _module(name)
     return _from_file(Path(name).resolve())
+
+
+def _module(name: str) -> Any:
+    """A module, or what is called so in one: tensorflow.nn is no module of its own."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        package, _, rest = name.partition(".")
+        if not rest or error.name == package:
+            raise
+        try:
+            return functools.reduce(getattr, rest.split("."), importlib.import_module(package))
+        except AttributeError:
+            raise error from None
 
 
 @functools.cache  # a file is run once, however many functions are taken from it
@@ -176,6 +201,7 @@ def _from_file(path: Path) -> Any:
     if spec is None or spec.loader is None:
         raise ImportError(f"not a Python file: {path}")
     module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # a dataclass, for one, looks for its module there
     spec.loader.exec_module(module)
     return module
 
@@ -187,9 +213,11 @@ def _make_importable(folder: Path) -> None:
 
 def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool = True) -> Subject:
     """Functions of one's own, by operation, as a subject."""
-    keywords = {operation: _axis_keyword(f) for operation, (_, f) in functions.items()}
+    theirs = {operation: _arrays_of(spec) for operation, (spec, _) in functions.items()}
+    keywords = {op: _axis_keyword(f, theirs[op]) for op, (_, f) in functions.items()}
     on_numpy = {
-        operation: _over_axis(f, keywords[operation]) for operation, (_, f) in functions.items()
+        operation: _over_axis(f, keywords[operation], theirs[operation])
+        for operation, (_, f) in functions.items()
     }
     package = next(iter(functions.values()))[0].module.partition(".")[0]
     return Subject(
@@ -201,13 +229,31 @@ def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool
         keepdims=tuple(op for op, (_, f) in functions.items() if "keepdims" in _parameters(f)),
         origins={operation: spec.text for operation, (spec, _) in functions.items()},
         version=str(getattr(sys.modules.get(package), "__version__", ""))[:40],
-        refused=_refused(on_numpy) if ask else {},
+        refused=_refused(on_numpy, theirs) if ask else {},
     )
 
 
-def _axis_keyword(function: Function) -> str:
+def of_function(function: Function, operation: str) -> Subject:
+    """A function that is here already, as a subject under its own name."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    module = getattr(function, "__module__", None) or "__main__"
+    spec = Spec(f"{module}:{name}={operation}", module, name, operation)
+    return subject(printable(f"{module}.{name}", 80), {operation: (spec, function)})
+
+
+def _arrays_of(spec: Spec) -> Arrays | None:
+    """What a function is given instead of NumPy's arrays."""
+    try:
+        return arrays.named(spec.arrays) if spec.arrays else arrays.of_module(spec.module)
+    except FOREIGN as error:  # the library's own, about a device
+        raise SpecError(f"{spec.text!r}: {described(error)}") from None
+
+
+def _axis_keyword(function: Function, theirs: Arrays | None) -> str:
     """`axis` or `dim`, where the function has such a parameter; else nothing."""
     parameters = _parameters(function)
+    if theirs and not parameters:
+        return theirs.axis
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     named = (n for n in ("axis", "dim") if n in parameters and parameters[n].kind in by_name)
     return next(named, "")
@@ -220,31 +266,41 @@ def _parameters(function: Function) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
-def _over_axis(function: Function, keyword: str) -> Function:
+def _over_axis(function: Function, keyword: str, theirs: Arrays | None) -> Function:
+    """The function on NumPy's arrays, with an axis if it has one under any name."""
+    called = function if theirs is None else theirs.compiled(function)
+
+    def on_numpy(*given: Any, **options: Any) -> Any:
+        if theirs is None:
+            return np.asarray(called(*given, **options))
+        return theirs.to_numpy(called(*map(theirs.to_native, given), **options))
+
     if not keyword:
-        return lambda *arrays, **options: np.asarray(function(*arrays, **options))
-    return lambda *arrays, axis=-1, **options: np.asarray(
-        function(*arrays, **{keyword: axis}, **options)
-    )
+        return on_numpy
+    return lambda *given, axis=-1, **options: on_numpy(*given, **{keyword: axis}, **options)
 
 
-def _refused(functions: Mapping[str, Function]) -> dict[tuple[str, str], str]:
+def _refused(
+    functions: Mapping[str, Function], theirs: Mapping[str, Arrays | None]
+) -> dict[tuple[str, str], str]:
     """The formats that an operation refuses with a TypeError, on one small row.
 
     One that refuses all of them is broken instead of choosy, and is measured to say so.
     """
     refused: dict[tuple[str, str], str] = {}
     for operation, function in functions.items():
-        reasons = {name: _refusal(function, operation, name) for name in FORMATS}
+        reasons = {n: _refusal(function, operation, n, theirs[operation]) for n in FORMATS}
         if not all(reasons.values()):
             refused |= {(operation, name): reason for name, reason in reasons.items() if reason}
     return refused
 
 
-def _refusal(function: Function, operation: str, format_name: str) -> str:
+def _refusal(function: Function, operation: str, format_name: str, theirs: Arrays | None) -> str:
     x, labels = np.array([[0.0, 1.0]], FORMATS[format_name].dtype), np.zeros(1, np.intp)
     try:
         with quiet():
+            if theirs and (narrowed := theirs.narrowed(x)):
+                return narrowed
             function(*arguments(operation, x, labels))
     except (TypeError, NotImplementedError) as error:
         return described(error)

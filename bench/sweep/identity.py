@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import bench
 import numerics
 from bench.runs.environment import environment
 from bench.subjects.subject import Subject
@@ -19,15 +18,20 @@ ROOMS = ("inputs", "subjects", "truth", "measure", "sweep")
 
 def made(subjects: Mapping[str, Subject]) -> dict[str, Any]:
     """What the figures of these subjects may depend on; no path in it, and no time."""
+    return environment_of(subjects) | {"code": code()}
+
+
+def environment_of(subjects: Mapping[str, Subject]) -> dict[str, Any]:
+    """The same without our own code."""
     versions = {name: subject.version for name, subject in subjects.items() if subject.version}
-    return environment() | {"code": code(), "subjects": versions}
+    return environment() | {"subjects": versions}
 
 
 @functools.cache
 def code() -> str:
     """sha256 of the source of `numerics` and of those rooms."""
     folders = [Path(numerics.__file__).parent]
-    folders += [Path(bench.__file__).parent / room for room in ROOMS]
+    folders += [Path(__file__).parents[1] / room for room in ROOMS]
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bench.inputs import families
 from bench.runs.files import write_whole
@@ -20,6 +20,8 @@ from bench.sweep.summary import Summary, merged
 from numerics.formats import FORMATS
 
 SCHEMA = 1
+Named: TypeAlias = tuple[str, Mapping[str, Any]]
+"""A part, and where it comes from."""
 
 
 class SweepError(ValueError):
@@ -43,19 +45,44 @@ def part_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def combined(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Parts by name, of the same kind merged; SweepError for a gap or an overlap."""
-    kinds: dict[tuple[Any, ...], list[tuple[str, Mapping[str, Any]]]] = {}
+    """Parts by name, of the same kind merged; SweepError for a gap or an overlap.
+
+    Parts with other subjects or operations stay beside each other, unless they have a cell in
+    common and chunks, too.
+    """
+    kinds: dict[tuple[Any, ...], list[Named]] = {}
     for name, part in parts:
         kinds.setdefault(_kind(part), []).append((name, part))
+    for one, other in combinations(kinds, 2):
+        _check_apart(kinds[one], kinds[other])
     return [_joined(kinds[kind]) for kind in sorted(kinds)]
 
 
+def _check_apart(some: Sequence[Named], others: Sequence[Named]) -> None:
+    """SweepError where a cell of the same chunk is in parts of two kinds."""
+    for (name, one), (other_name, other) in product(some, others):
+        common = _names(one) & _names(other)
+        first = max(one["chunks"][0], other["chunks"][0])
+        end = min(one["chunks"][1], other["chunks"][1])
+        alike = all(one[key] == other[key] for key in ("family", "format"))
+        if alike and common and first < end:
+            operation, subject = min(common)
+            raise SweepError(
+                f"{name} and {other_name}: an overlap, chunks {first}:{end} of "
+                f"{one['family']} for {operation} of {subject}"
+            )
+
+
+def _names(part: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(cell["operation"], cell["subject"]) for cell in part["cells"]}
+
+
 def _kind(part: Mapping[str, Any]) -> tuple[Any, ...]:
-    cells = sorted((cell["operation"], cell["subject"]) for cell in part["cells"])
-    return part["family"], part["format"], part["chunk_rows"], tuple(cells)
+    cells = tuple(sorted(_names(part)))
+    return part["family"], part["format"], part["chunk_rows"], cells
 
 
-def _joined(parts: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+def _joined(parts: Sequence[Named]) -> dict[str, Any]:
     ordered = sorted(parts, key=lambda named: named[1]["chunks"])
     for (name, part), (next_name, following) in pairwise(ordered):
         end, start = part["chunks"][1], following["chunks"][0]
@@ -134,9 +161,15 @@ def merged_files(paths: Sequence[Path]) -> dict[str, Any]:
     """Several files as one; SweepError where they do not belong together."""
     files = [(path, load(path)) for path in paths]
     first, made = files[0][0], files[0][1]["made"]
-    for path, found in files[1:]:
-        if differs := identity.difference(made, found["made"]):
+    versions: dict[str, Any] = {}
+    for path, found in files:
+        # Other subjects are welcome, but not other versions of the same ones.
+        versions = found["made"]["subjects"] | versions
+        mine = {name: versions[name] for name in found["made"]["subjects"]}
+        expected = made | {"subjects": mine}
+        if differs := identity.difference(expected, found["made"]):
             raise SweepError(f"{path}: made with {differs}, as {first} was")
     return content(
-        made, combined((str(path), part) for path, found in files for part in found["parts"])
+        made | {"subjects": dict(sorted(versions.items()))},
+        combined((str(path), part) for path, found in files for part in found["parts"]),
     )

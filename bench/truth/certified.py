@@ -15,8 +15,9 @@ other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,9 @@ from numerics.rows import POLICIES, Labels, Special, at_label, special_rows
 SHARES = ("softmax", "cross_entropy_gradient")
 """The operations whose results are 1 at most in magnitude."""
 
+Last: TypeAlias = Callable[..., None]
+"""What is done with the outputs that no other stage tells."""
+
 
 class FlushedError(RuntimeError):
     """The processor takes subnormal numbers for 0: something in this process has told it to."""
@@ -44,26 +48,53 @@ def evaluate(operation: str, x: FloatArray, labels: Labels, format: Format) -> E
 
     Labels are for the operations that take them, from 0 to K - 1.
     """
+    return _evaluated(operation, x, labels, format, None, _decide).exact()
+
+
+def estimate(
+    operation: str, x: FloatArray, labels: Labels, format: Format
+) -> tuple[Exact, npt.NDArray[np.bool_]]:
+    """The same for the outputs that the second array has as True, shape (rows,) or (rows, K).
+
+    The others, few of most rows, would take the later stages a multiple of the time. They have what
+    the first one says: to search with, not to report.
+    """
+    found = _evaluated(operation, x, labels, format, 1, _leave)
+    return found.exact(), found.knowledge == SURE
+
+
+def _evaluated(
+    operation: str, x: FloatArray, labels: Labels, format: Format, count: int | None, last: Last
+) -> Places:
+    """By so many stages, and then by `last`."""
     if flushes_subnormal():
         raise FlushedError("subnormal numbers are flushed to 0 in this process: no exact values")
     found = Places.empty(x.shape if operation in ELEMENTWISE else x.shape[:1])
+    stages = stages_of(format)[:count] if x.shape[1] <= LONGEST else ()
     height = max(1, BATCH // x.shape[1])
     for start in range(0, len(x), height):
         rows = slice(start, start + height)
-        _batch(operation, x[rows], labels[rows], found[rows], format)
-    return found.exact()
+        _batch(stages, operation, x[rows], labels[rows], found[rows], format, last)
+    return found
 
 
-def _batch(operation: str, x: FloatArray, labels: Labels, out: Places, format: Format) -> None:
+def _batch(
+    stages: Sequence[Stage],
+    operation: str,
+    x: FloatArray,
+    labels: Labels,
+    out: Places,
+    format: Format,
+    last: Last,
+) -> None:
     """Rows of -inf alone count as equal logits, as the policy has it."""
     special = _special(operation, x)
     if special:
         x = x.copy()
         for at, _ in special:
             x[at] = 0
-    stages = stages_of(format) if x.shape[1] <= LONGEST else ()
     with np.errstate(all="ignore"):
-        _fill(stages, operation, x, labels, out, format, None)
+        _fill(stages, operation, x, labels, out, format, None, last)
     for at, value in special:
         if not np.isfinite(value).all():
             out.significand[at], out.fraction[at] = value, 0.0
@@ -85,10 +116,11 @@ def _fill(
     out: Places,
     format: Format,
     wanted: npt.NDArray[np.bool_] | None,
+    last: Last,
 ) -> None:
     """What a stage tells, and then the others about rows with outputs that it leaves open."""
     if not stages:
-        _decide(operation, x, labels, out, format, wanted)
+        last(operation, x, labels, out, format, wanted)
         return
     for where, value in stages[0].operations[operation](x, labels, wanted):
         found = places(value.enclosed(), format)
@@ -103,7 +135,7 @@ def _fill(
     at = np.flatnonzero(unsure.reshape(len(x), -1).any(axis=1))
     if at.size:
         some = out[at]
-        _fill(stages[1:], operation, x[at], labels[at], some, format, unsure[at])
+        _fill(stages[1:], operation, x[at], labels[at], some, format, unsure[at], last)
         out.put(at, some)
 
 
@@ -179,6 +211,20 @@ def _counted(x: FloatArray, row: Labels, column: Labels) -> tuple[Labels, Labels
     finite = np.count_nonzero(x[rows] > -np.inf, axis=1)[which]
     tied = np.count_nonzero(x[rows] == largest[:, np.newaxis], axis=1)[which]
     return finite, tied, x[row, column] == largest[which]
+
+
+def _leave(
+    operation: str,
+    x: FloatArray,
+    labels: Labels,
+    out: Places,
+    format: Format,
+    wanted: npt.NDArray[np.bool_] | None,
+) -> None:
+    """Nothing: rows of no stage at all are NaN then."""
+    if wanted is None:
+        out.significand[...], out.fraction[...], out.knowledge[...] = np.nan, 0.0, UNSURE
+        out.exponent[...] = 0
 
 
 def _decide(

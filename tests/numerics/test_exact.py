@@ -192,6 +192,25 @@ def test_log_sum_exp_of_nothing_but_a_sign(format_name: str) -> None:
 
 
 @FORMAT
+def test_one_undecided_output_of_a_row_longer_than_a_piece(
+    monkeypatch: pytest.MonkeyPatch, format: Format
+) -> None:
+    """In all pieces of the row but one nothing is wanted of the next stage."""
+    x = np.zeros((1, 3 * extended.SIZE), format.dtype)
+    x[0, 0] = 1.0
+    wanted = np.zeros(x.shape, np.bool_)
+    wanted[0, [0, 2 * extended.SIZE + 5]] = True
+    found = [
+        (rows, columns, value.enclosed())
+        for (rows, columns), value in logs.log_softmax(extended, x, wanted)
+    ]
+    assert [columns.size for _, columns, _ in found].count(0) == 1
+    high = np.concatenate([value.high for *_, value in found])
+    expected = exact_log_softmax(x.astype(np.float64))[wanted]
+    assert (np.abs(high - expected) <= np.spacing(np.abs(expected))).all()
+
+
+@FORMAT
 def test_long_rows(format: Format) -> None:
     rng = np.random.default_rng(3)
     for length in (16_385, 32_769):

@@ -117,6 +117,26 @@ def test_no_decided_case_is_wrong(format: Format) -> None:
     assert np.count_nonzero(~undecided) >= 100_000
 
 
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("binade", [0, 1, 2])
+def test_below_a_power_of_two_numbers_are_twice_as_dense_but_not_below_the_smallest_normal(
+    format: Format, binade: int
+) -> None:
+    """All sixteenths of a place around the first powers of two that are normal numbers."""
+    exponent = format.min_exponent + binade
+    place = Fraction(2) ** (exponent - format.precision + 1)
+    power = 2.0 ** (format.precision - 1)  # in units of that place
+    for sixteenth in range(-20, 21):
+        high, unit = np.array([power]), exponent - format.precision + 1
+        low = np.array([sixteenth / 16])
+        exact = (Fraction(power) + Fraction(sixteenth, 16)) * place
+        got, undecided = nearest(high, low, np.full(1, 2.0**-40), format, exponent=unit)
+        below = place / 2 if sixteenth < 0 and binade else place
+        number = round(exact / below) * below
+        assert undecided[0] == (abs(exact - number) == below / 2), sixteenth
+        assert undecided[0] or Fraction(float(got[0])) == number, sixteenth
+
+
 # --- Against mpmath, and decimals ----------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import tracemalloc
@@ -399,6 +400,65 @@ def test_an_exception_leaves_no_thread_and_no_setting(
         fast_softmax(np.broadcast_to(0.0, (100_000, 600)), workers=workers)
     assert (threading.active_count(), np.getbufsize(), np.geterr()) == before
     assert next(calls) < 100  # of 500 blocks: the others stopped as well
+
+
+ROWS = np.broadcast_to(0.0, (100_000, 600))
+"""500 blocks."""
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_ctrl_c_does_not_wait_for_all_blocks(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the thread that waits for the others which is interrupted."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    calls = iter(range(10**6))
+
+    def interrupted(x: Any, out: Any, room: Any) -> None:
+        time.sleep(0.001)
+        if next(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(kernels, "softmax", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fast_softmax(ROWS, workers=workers)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert next(calls) < 250
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_work_at_the_same_time(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the others: one after the other, they would never get on."""
+    together = threading.Barrier(workers, timeout=30)
+    met: set[int] = set()
+
+    def waiting(x: Any, out: Any, room: Any) -> None:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            together.wait()
+
+    monkeypatch.setattr(kernels, "softmax", waiting)
+    fast_softmax(ROWS, workers=workers)
+    assert len(met) == workers
+
+
+@pytest.mark.parametrize(("blocks", "workers", "expected"), [(1, 4, []), (2, 4, [2]), (9, 4, [4])])
+def test_there_are_no_more_threads_than_blocks(
+    blocks: int, workers: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def pool(count: int) -> ThreadPoolExecutor:
+        started.append(count)
+        return ThreadPoolExecutor(count)
+
+    monkeypatch.setattr(stream, "ThreadPoolExecutor", pool)
+    heights: list[int] = []
+    monkeypatch.setattr(kernels, "softmax", lambda x, out, room: heights.append(len(x)))
+    fast_softmax(ROWS, workers=None)
+    of_block, started[:] = heights[0], []
+    fast_softmax(ROWS[: of_block * blocks], workers=workers)
+    assert started == expected
 
 
 def test_settings_are_those_of_before() -> None:

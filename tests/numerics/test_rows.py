@@ -204,6 +204,30 @@ def test_labels_broadcast_and_are_checked(method: Method, operation: str) -> Non
 
 
 @METHOD_PARAMETERS
+def test_the_label_that_is_outside_is_named_and_not_its_neighbour(method: Method) -> None:
+    x = cube(method.formats[-1])[0]
+    for outside in (5, -1):
+        for place in range(4):
+            labels = np.array([0, 4, 1, 0])
+            labels[place] = outside
+            with pytest.raises(IndexError, match=f"^label {outside} is outside"):
+                method.cross_entropy(x, labels)
+    with pytest.raises(IndexError, match=f"^label {2**70} is outside"):
+        method.cross_entropy(x, [0, 2**70, 1, 0])
+
+
+@METHOD_PARAMETERS
+def test_labels_that_are_none(method: Method) -> None:
+    x = cube(method.formats[-1])[0]
+    with pytest.raises(TypeError, match="masked labels"):
+        method.cross_entropy(x, np.ma.masked_array([0, 1, 2, 3], [0, 0, 1, 0]))
+    for no_labels in ([], np.array([]), np.zeros(0, np.int8)):  # a list of none is of fp64
+        assert method.cross_entropy(x[:0], no_labels).shape == (0,)
+    with pytest.raises(ValueError, match="do not broadcast"):
+        method.cross_entropy(x, [])
+
+
+@METHOD_PARAMETERS
 def test_a_number_without_axes_gives_a_scalar(method: Method) -> None:
     """As NumPy's ufuncs; SciPy's own tests of softmax ask for it."""
     dtype = widest(method)

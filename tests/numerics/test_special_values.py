@@ -100,3 +100,31 @@ def test_no_warning_on_subnormal_logits(method: Method, format: Format) -> None:
 def test_naive_breaks_with_a_warning() -> None:
     with pytest.warns(RuntimeWarning, match=r"overflow|invalid"):
         assert np.isnan(naive_softmax(np.array([1.0, 92.0], np.float32))).any()
+
+
+ALONE = {
+    "all -inf": [-INF, -INF, -INF],
+    "nan": [0.0, NAN, 1.0],
+    "+inf": [INF, 0.0, 1.0],
+    "nan and -inf": [-INF, NAN, -INF],
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize(("method", "format"), CELLS)
+def test_one_special_row_beside_one_ordinary_row(method: Method, format: Format, name: str) -> None:
+    """Each kind by itself, first and last: no other special row may draw attention to it."""
+    ordinary, special = [0.0, 1.0, -2.0], ALONE[name]
+    for rows in ([special, ordinary], [ordinary, special]):
+        x = np.array(rows).astype(format.dtype)
+        labels = np.array([1, 2])
+        for call in (method.softmax, method.log_softmax, method.log_sum_exp):
+            one_by_one = np.stack([call(row) for row in x])
+            np.testing.assert_array_equal(call(x), one_by_one)
+            at = rows.index(ordinary)
+            assert np.isfinite(one_by_one[at]).all()
+            elementwise_infinity = name == "+inf" and one_by_one.ndim == 2
+            is_nan = np.isnan(one_by_one[1 - at]).all()
+            assert is_nan == ("nan" in name or elementwise_infinity)
+        losses = [method.cross_entropy(row, label) for row, label in zip(x, labels, strict=True)]
+        np.testing.assert_array_equal(method.cross_entropy(x, labels), losses)

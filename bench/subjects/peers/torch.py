@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from bench.subjects.arrays import torch_tensor
 from bench.subjects.peers.peer import Peer
 
 
@@ -15,12 +14,6 @@ def peer() -> Peer:
     from torch.nn import functional
 
     torch.set_num_threads(1)
-
-    def to_native(x: Any) -> Any:
-        """A tensor of the same strides, where there is one: none has negative strides."""
-        array = np.asarray(x)
-        whole = any(stride < 0 for stride in array.strides) or not array.dtype.isnative
-        return torch.from_numpy(_native(array) if whole or not array.flags.writeable else array)
 
     def cross_entropy(x: Any, y: Any, axis: int = -1) -> Any:
         """Over axis 1, as PyTorch has it; the axis is moved there."""
@@ -34,7 +27,7 @@ def peer() -> Peer:
     return Peer(
         "torch",
         torch.__version__,
-        to_native,
+        torch_tensor,
         {
             "softmax": lambda x, axis=-1: torch.softmax(x, axis),
             "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
@@ -43,7 +36,3 @@ def peer() -> Peer:
             "cross_entropy_gradient": gradient,
         },
     )
-
-
-def _native(array: Any) -> Any:
-    return np.array(array, array.dtype.newbyteorder("="), order="C")

@@ -148,6 +148,18 @@ def test_another_machine_has_no_times(before: Path, after: Content) -> None:
     assert len(found.accuracy)
 
 
+@pytest.mark.parametrize("lost", ["cpu", "node"])
+def test_two_machines_of_which_nothing_is_known_are_not_one(
+    before: Path, after: Content, lost: str
+) -> None:
+    del after["machine_info"][lost]
+    path = written(before.with_name("unknown.json"), after)
+    found = compared(path, after)
+    assert found.before.machine == found.after.machine
+    assert found.time.empty
+    assert "measured on different machines" in found.left_out[0]
+
+
 def test_a_run_without_raw_rounds_has_no_times(before: Path, after: Content) -> None:
     for benchmark in after["benchmarks"]:
         del benchmark["stats"]["data"]
@@ -172,11 +184,18 @@ def test_other_inputs_and_cells_of_one_run_are_named(before: Path, after: Conten
 
 
 def test_names_of_the_environment_that_differ_are_said(before: Path, after: Content) -> None:
-    after["softmax"]["environment"] |= {"blas": "another 1.0", "deep": {"a": 1}}
+    dispatch = after["softmax"]["environment"]["simd_dispatch"]
+    after["softmax"]["environment"] |= {
+        "blas": "another 1.0",
+        "deep": {"a": 1},
+        "simd_dispatch": [*dispatch, "X86_V9"],
+    }
     found = compared(before, after)
     ends = found.before, found.after
     changes = {name: new for name, _, new in diff.environment_changes(*ends)}
-    assert changes == {"blas": "another 1.0", "deep": "unknown"}
+    more = " ".join([*dispatch, "X86_V9"])[:100]
+    assert changes == {"blas": "another 1.0", "deep": "unknown", "simd_dispatch": more}
+    assert diff.environment_changes(found.before, found.before) == []
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -223,6 +242,19 @@ def test_fail_on_does_not_pass_where_nothing_was_compared(
     assert status == 2
     assert "nothing could be compared" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("ratio", [1.2, 1.3])
+def test_fail_on_time_needs_significance_and_its_own_ratio(
+    before: Path, after: Content, ratio: float
+) -> None:
+    slower(after, ratio)
+    found = compared(before, after)
+    assert len(diff.broken(found, diff.condition("time>1.25x"))) == (ratio > 1.25)
+    after["benchmarks"][1]["stats"]["data"] = [1e-3 * ratio]  # one round proves nothing
+    found = compared(before, after)
+    assert found.time["effect"].max() == pytest.approx(ratio, rel=0.02)
+    assert len(diff.broken(found, diff.condition("time>1.25x"))) == 0
 
 
 @pytest.mark.parametrize("wrong", ["max_ulp", "time>0.5x", "time>1.2", "time>infx", "speed>2x"])

@@ -13,11 +13,12 @@ import pytest
 from bench.inputs.cases import CASES, Case
 from bench.measure.accuracy import complaints, measure
 from bench.runs.files import to_json
-from bench.runs.records import Record
+from bench.runs.records import Claim, Record
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import audited
 from bench.truth.exact import Exact
 from numerics import FORMATS, METHODS, OPERATIONS
+from numerics.facts import RowFacts
 
 STABLE = SUBJECTS["stable"]
 NAMES = ("large positive", "all -inf", "normal 1", "confident", "mask -inf", "plus inf")
@@ -271,3 +272,46 @@ def test_widths_are_told_apart() -> None:
     case = Case("widths", "random", "", lambda f, rng: [rng.normal(size=(1, k)) for k in (3, 9, 4)])
     record = record_of(STABLE.functions["softmax"], case, "fp32")
     assert [width for width, _ in record.max_ulp_by_width] == [3, 4, 9]
+
+
+def test_a_claim_is_the_largest_share_of_a_bound_and_what_it_was_taken_of() -> None:
+    """Rows of one logit, whose log-sum-exp is the logit: every figure is known by heart."""
+    widths = [np.array([[1.0], [2.0], [-4.0]]), np.array([[0.5, -np.inf]])]
+    case = Case("pinned", "random", "", lambda format, rng: [x.copy() for x in widths])
+    ulps = {1.0: 0, 2.0: 3, -4.0: 10, 0.5: 1}  # of error
+
+    def off(x: Any) -> Any:
+        right = x[:, 0]
+        return right + np.array([ulps[float(v)] for v in right]) * np.spacing(np.abs(right))
+
+    def bound(rows: RowFacts) -> Any:  # in u: twice as many as ulps of a power of two
+        return np.select([rows.x[:, 0] == 2, rows.x[:, 0] == 1], [24.0, np.inf], 16.0)
+
+    subject = replace(STABLE, functions={"log_sum_exp": off}, bounds={"log_sum_exp": bound})
+    exact = exact_for(case, "fp64")
+    record = measure(subject, "log_sum_exp", case, FORMATS["fp64"], exact)
+    assert record.claim == Claim(
+        ratio=5.0,  # at -4: 10 ulp of 4 are 80 u, and 16 are allowed
+        ulp=10.0,
+        bound_ulp=2.0,
+        claimed=3,
+        broken=1,
+        broken_widths=(1,),
+    )
+    assert "1 of 3 outputs exceed the bound, in rows of length 1" in complaints(subject, record)[0]
+    exact_subject = replace(subject, bounds={"log_sum_exp": lambda rows: np.zeros(len(rows.x))})
+    claim = measure(exact_subject, "log_sum_exp", case, FORMATS["fp64"], exact).claim
+    assert claim is not None
+    assert (claim.claimed, claim.broken, claim.broken_widths) == (4, 3, (1, 2))
+
+
+def test_every_flag_is_recorded_once_and_in_order() -> None:
+    def flagged(x: Any) -> Any:
+        for _ in range(2):
+            np.float64(1e300) * np.float64(1e300)
+            np.float64(1.0) / np.float64(0.0)
+        return STABLE.functions["softmax"](x)
+
+    assert record_flags(flagged, "normal 1") == ("divide by zero", "overflow")
+    found = complaints_about(flagged, CHOSEN["normal 1"], "fp32")
+    assert len(found) == 2

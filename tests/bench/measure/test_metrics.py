@@ -166,3 +166,54 @@ def test_a_correctly_rounded_result_is_never_above_half_an_ulp(
 ) -> None:
     exact = exact_of(data.draw(any_values(format, 4)), format, data.draw(st.floats(-0.5, 0.5)))
     assert (ulp_errors(exact.rounded(format), exact, format) <= 0.5).all()
+
+
+def only(got: float, truth: float, format: Format = FP64) -> Errors:
+    return errors(np.array([got], format.dtype), exact_of([truth], format), format, 1)
+
+
+def test_each_failure_is_counted_as_what_it_is_and_as_nothing_else() -> None:
+    """One output at a time, so that no kind can stand in for another."""
+    inf, nan = math.inf, math.nan
+    cases = {
+        (nan, 1.0): "nan_failures",
+        (inf, 1.0): "infinity_failures",
+        (-inf, 1.0): "infinity_failures",
+        (0.0, 1.0): "lost_to_zero",
+        (-inf, inf): "missed_special",
+        (1.0, inf): "missed_special",
+        (inf, nan): "missed_special",
+        (1.0, nan): "missed_special",
+        (nan, inf): "missed_special",
+    }
+    kinds = set(cases.values())
+    for (got, truth), kind in cases.items():
+        summary = dataclasses.asdict(summarize([only(got, truth)]))
+        assert {name for name in kinds if summary[name]} == {kind}, (got, truth)
+    for right in (nan, inf, -inf, 1.0, 0.0):
+        assert summarize([only(right, right)]).failures == 0
+
+
+def test_an_error_beyond_counting_in_ulps_is_a_distance_on_either_side() -> None:
+    for got in (1e300, -1e300):
+        found = only(got, 0.0)
+        assert found.ulp[0] == metrics.LARGEST
+        assert found.absolute[0] == 1e300
+        assert only(got, 1e-300).absolute[0] == 1e300
+
+
+def test_survival_counts_what_is_above_a_threshold_and_not_what_is_at_it() -> None:
+    for j, threshold in enumerate(records.SURVIVAL_THRESHOLDS[::2]):
+        whole = Exact(np.array([0.0]), np.array([0.0]), np.array([0]))
+        at = errors(np.array([threshold]), whole, FP64, 1)
+        above = errors(np.nextafter([threshold], np.inf), whole, FP64, 1)
+        assert len(summarize([at]).survival) == 2 * j
+        assert len(summarize([above]).survival) == 2 * j + 1
+
+
+def test_norms_are_taken_row_by_row() -> None:
+    exact = exact_of([1.0, 4.0, 2.0, 0.5], FP64)
+    got = np.array([1.0 + 2.0**-50, 4.0, 2.0, 0.5 - 2.0**-51])
+    assert summarize([errors(got, exact, FP64, 2)]).normwise_relative == 2.0**-52
+    assert summarize([errors(got, exact, FP64, 4)]).normwise_relative == 2.0**-52
+    assert summarize([errors(got, exact, FP64, 1)]).normwise_relative == 2.0**-50

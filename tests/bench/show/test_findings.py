@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import replace
 
@@ -76,3 +77,21 @@ def test_a_shift_that_costs_nothing_contradicts_the_words(kept: Committed) -> No
     accuracy.loc[accuracy["subject"] == "stable", "max_ulp"] = 0.5
     with pytest.raises(FindingError, match="the shift costs digits"):
         findings.as_list(replace(kept, run=replace(kept.run, accuracy=accuracy)))
+
+
+def test_a_misrounded_result_of_a_sweep_contradicts_the_words(kept: Committed) -> None:
+    wrong = copy.deepcopy(list(kept.sweeps))
+    cells = [cell for part in wrong[0]["parts"] for cell in part["cells"]]
+    next(cell for cell in cells if cell["subject"] == "exact")["summary"]["misrounded"] = 1
+    with pytest.raises(FindingError, match="`exact` is right in every sweep"):
+        findings.as_list(replace(kept, sweeps=wrong))
+
+
+def test_a_hunt_that_finds_less_than_a_sample_contradicts_the_words(kept: Committed) -> None:
+    less = copy.deepcopy(list(kept.worst))
+    for content in less:
+        for cell in content["cells"]:
+            for witness in cell["found"]:
+                witness["ulp"] = 0.25
+    with pytest.raises(FindingError, match="a hunt finds more than a sample"):
+        findings.as_list(replace(kept, worst=less))

@@ -162,7 +162,7 @@ def test_a_refused_format_is_not_offered_but_one_that_refuses_all_is_broken() ->
         ("", "expected one of"),
         (":softmax", "expected one of"),
         ("of_mine:", "expected one of"),
-        ("of_mine:logsumexp", "logsumexp is not one of softmax, log_softmax, log_sum_exp,"),
+        ("of_mine:lse", "lse is not one of softmax, log_softmax, log_sum_exp,"),
         ("of_mine:softmax=", "nothing is not one of softmax,"),
         ("of_mine:softmax=argmax", "argmax is not one of softmax,"),
         ("nowhere:softmax", "cannot import nowhere: ModuleNotFoundError: No module"),

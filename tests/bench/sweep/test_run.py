@@ -133,6 +133,33 @@ def test_parts_of_other_runs_are_merged(expected: bytes, tmp_path: Path) -> None
         sweep_file.merged_files([*files, tmp_path / "more.json"])
 
 
+def test_files_of_other_subjects_and_operations_are_merged(tmp_path: Path) -> None:
+    plan = replace(PLAN, families=("x0",), chunks=(0, 2))
+    kinds = [
+        (("exact",), ("softmax",)),
+        (("stable",), ("softmax",)),
+        (("exact",), ("log_softmax",)),
+    ]
+    files = []
+    for number, (subjects, operations) in enumerate(kinds):
+        files.append(tmp_path / f"{number}.json")
+        swept(files[-1], Immediate(), replace(plan, subjects=subjects, operations=operations))
+    _change(files[1], lambda content: content["made"].update(subjects={"stable": "7"}))
+    merged = sweep_file.merged_files(files)
+    cells = [(p["cells"][0]["operation"], p["cells"][0]["subject"]) for p in merged["parts"]]
+    assert cells == [("log_softmax", "exact"), ("softmax", "exact"), ("softmax", "stable")]
+    assert merged["made"]["subjects"] == {"stable": "7"}
+    assert sweep_file.merged_files(files[::-1]) == merged
+
+    swept(tmp_path / "both.json", Immediate(), replace(plan, chunks=(1, 3)))
+    said = r"0\.json and .*both\.json: an overlap, chunks 1:2 of x0 for softmax of exact"
+    with pytest.raises(SweepError, match=said):
+        sweep_file.merged_files([*files, tmp_path / "both.json"])
+    _change(files[2], lambda content: content["made"].update(subjects={"stable": "8"}))
+    with pytest.raises(SweepError, match=r"2\.json: made with subjects .*8.*, not .*7"):
+        sweep_file.merged_files(files)
+
+
 def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     content = json.loads(path.read_text())
     change(content)

@@ -204,3 +204,18 @@ def test_the_reference_knows_on_which_side_of_a_power_of_two_it_is() -> None:
     (exact,) = (reference.compute([Batch(x, np.zeros(2, np.intp))], FP64)["softmax"],)
     assert exact.exponent.tolist()[0] == -53
     assert exact.exponent.tolist()[2:] == [-53, -54]
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_estimates_are_exact_where_they_say_so(operation: str, format: Format) -> None:
+    rng = np.random.default_rng(12)
+    with np.errstate(over="ignore"):
+        x = (rng.normal(size=(400, 3)) * 2.0 ** rng.uniform(-6, 10, (400, 1))).astype(format.dtype)
+    labels = rng.integers(0, 3, len(x))
+    exact = certified.evaluate(operation, x, labels, format)
+    found, sure = certified.estimate(operation, x, labels, format)
+    assert sure.mean() > 0.9
+    at = np.flatnonzero(sure.ravel())
+    for name in ("significand", "fraction", "exponent"):
+        np.testing.assert_array_equal(getattr(found, name)[at], getattr(exact, name)[at])

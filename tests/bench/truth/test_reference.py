@@ -166,6 +166,24 @@ def test_precision_is_doubled_until_it_suffices(monkeypatch: pytest.MonkeyPatch)
         assert (error <= 2.0**-reference.AGREEMENT).all()
 
 
+@pytest.mark.parametrize("format", [FP16, FP32, FP64], ids=["fp16", "fp32", "fp64"])
+def test_two_evaluations_agree_within_a_part_of_an_ulp_on_either_side(format: Format) -> None:
+    with mp.workprec(200):
+        for value in (mp.mpf(1), mp.mpf(-3), mp.mpf(format.smallest_normal) / 8):
+            exponent = max(mp.mag(value) - 1, format.min_exponent) - format.precision + 1
+            near = mp.ldexp(1, int(exponent) - reference.AGREEMENT)
+            for side in (-1, 1):
+                assert reference._agree(value + side * near, value, format)
+                assert not reference._agree(value + side * near * 1.01, value, format)
+                assert not reference._agree(value + side, value, format)
+        assert not reference._agree(mp.mpf(1), mp.mpf(2), format)
+        assert not reference._agree(mp.mpf(2), mp.mpf(1), format)
+        specials = [mp.nan, mp.inf, -mp.inf, mp.mpf(0)]
+        for i, one in enumerate(specials):
+            for j, other in enumerate(specials):
+                assert reference._agree(one, other, format) == (i == j)
+
+
 # --- The cache -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,163 @@
+"""Arrays of other libraries: how NumPy's become theirs, and theirs NumPy's again.
+
+A function gets the arrays of the library that it is from, or of the one that is asked for as
+`mypkg.ops:softmax@torch` (with a device: `@torch:cuda`). Libraries are imported when they are met.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Function: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The way to a library's arrays and back.
+
+    `axis` is what its functions without a signature call an axis; `compiled` makes of a function
+    what people run.
+    """
+
+    name: str
+    axis: str
+    to_native: Callable[[Any], Any]
+    to_numpy: Callable[[Any], npt.NDArray[Any]]
+    compiled: Callable[[Function], Function] = lambda function: function
+
+    def narrowed(self, x: npt.NDArray[Any]) -> str:
+        """What a library silently makes of a format that it does not have, or nothing."""
+        got = self.to_numpy(self.to_native(x)).dtype
+        return "" if got == x.dtype else f"{self.name} makes {got} of {x.dtype}"
+
+
+def named(text: str) -> Arrays:
+    """The arrays of `LIBRARY` or `LIBRARY:DEVICE`; ValueError, ImportError.
+
+    >>> named("pandas")
+    Traceback (most recent call last):
+    ...
+    ValueError: arrays: expected one of torch, jax, tensorflow, mlx, cupy, tinygrad, not 'pandas'
+    """
+    library, _, device = text.partition(":")
+    if library not in LIBRARIES:
+        raise ValueError(f"arrays: expected one of {', '.join(LIBRARIES)}, not {library!r}")
+    return LIBRARIES[library](device)
+
+
+def of_module(module: str) -> Arrays | None:
+    """Those of the library that a module belongs to; None for NumPy's and anybody else's."""
+    library = module.partition(".")[0]
+    return LIBRARIES[library]("") if library in LIBRARIES else None
+
+
+def contiguous(x: Any) -> npt.NDArray[Any]:
+    """As C has it and this processor reads it: what a library takes that knows no other order."""
+    array = np.asarray(x)
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
+
+
+def torch_tensor(x: Any) -> Any:
+    """A tensor of the same strides, where there is one: none has negative strides."""
+    import torch
+
+    array = np.asarray(x)
+    other = any(stride < 0 for stride in array.strides) or not array.dtype.isnative
+    return torch.from_numpy(contiguous(array) if other or not array.flags.writeable else array)
+
+
+def _torch(device: str) -> Arrays:
+    import torch
+
+    torch.set_num_threads(1)
+    if device:
+        torch.empty(0, device=device)  # says what is wrong with it, before anything is measured
+    return Arrays(
+        "torch", "dim",
+        (lambda x: torch_tensor(x).to(device)) if device else torch_tensor,
+        lambda y: y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y),
+    )  # fmt: skip
+
+
+def _jax(device: str) -> Arrays:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    place = jax.devices(device)[0] if device else None
+
+    def compiled(function: Function) -> Function:
+        """As JAX is used; step by step it compiles ten times as much for every new shape."""
+        names = [name for name in ("axis", "dim", "keepdims") if name in _parameters(function)]
+        fast = jax.jit(function, static_argnames=names)
+
+        def call(*given: Any, **options: Any) -> Any:
+            try:
+                return fast(*given, **options)
+            except jax.errors.JAXTypeError:  # it looks at values, and cannot be compiled
+                return function(*given, **options)
+
+        return call
+
+    return Arrays(
+        "jax", "axis", lambda x: jax.device_put(np.asarray(x), place), np.asarray, compiled
+    )
+
+
+def _parameters(function: Function) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:  # built-in functions may have no signature
+        return ()
+
+
+def _tensorflow(device: str) -> Arrays:
+    import tensorflow
+
+    _no_device("tensorflow", device)
+    return Arrays("tensorflow", "axis", tensorflow.convert_to_tensor, np.asarray)
+
+
+def _mlx(device: str) -> Arrays:
+    from mlx import core
+
+    _no_device("mlx", device)
+    return Arrays("mlx", "axis", lambda x: core.array(contiguous(x)), np.asarray)
+
+
+def _cupy(device: str) -> Arrays:
+    import cupy
+
+    _no_device("cupy", device)
+    return Arrays("cupy", "axis", cupy.asarray, cupy.asnumpy)
+
+
+def _tinygrad(device: str) -> Arrays:
+    from tinygrad import Tensor
+
+    def to_numpy(y: Any) -> npt.NDArray[Any]:
+        return np.asarray(y.numpy() if isinstance(y, Tensor) else y)
+
+    where = {"device": device} if device else {}
+    return Arrays("tinygrad", "axis", lambda x: Tensor(contiguous(x), **where), to_numpy)
+
+
+def _no_device(library: str, device: str) -> None:
+    if device:
+        raise ValueError(f"arrays: {library} takes no device, and {device!r} is asked for")
+
+
+LIBRARIES: dict[str, Callable[[str], Arrays]] = {
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+    "mlx": _mlx,
+    "cupy": _cupy,
+    "tinygrad": _tinygrad,
+}
+"""A row for each; a new library is one more."""

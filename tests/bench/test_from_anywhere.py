@@ -1,0 +1,86 @@
+"""The harness where somebody's function lives: from Python, in pytest, and in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench
+from bench.runs.committed import ROOT
+from numerics import stable_softmax
+
+TESTS = """
+import numpy as np
+
+def sound(x, axis=-1):
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+def test_sound(softmax_verdict):
+    softmax_verdict(sound, "softmax", formats=["fp32"], max_ulp=100, no_failures=True)
+
+def test_broken(softmax_verdict):
+    softmax_verdict(lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True), "softmax",
+                    formats=["fp32"], no_failures=True)
+"""
+
+
+def test_a_verdict_from_python() -> None:
+    found = bench.verdict(stable_softmax, "softmax", formats=["fp16"], max_ulp=10)
+    assert found.holds
+    assert "off by up to" in found.sentence
+    worse = bench.verdict(
+        lambda x: stable_softmax(x) * 1.01, "softmax", formats=["fp16"], max_ulp=10
+    )
+    assert not worse.holds
+    assert "does not hold: " in str(worse)
+    assert worse.json()["violations"] == list(worse.broken)
+
+
+def test_what_cannot_be_asked_is_named() -> None:
+    def mine(x: np.ndarray) -> np.ndarray:
+        return x
+
+    for asked, value in (
+        ({}, "'mine'"),
+        ({"operation": "soft"}, "'soft'"),
+        ({"operation": "softmax", "formats": ["fp8"]}, "'fp8'"),
+        ({"operation": "softmax", "max_ulp": {"fp8": 1}}, "'fp8'"),
+        ({"operation": "softmax", "special_rows": "theirs"}, "'theirs'"),
+    ):
+        with pytest.raises(ValueError, match=value):
+            bench.verdict(mine, **asked)
+
+
+def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [*command, "-p", "softmax_bench"], cwd=folder, env=environment, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_fixture_in_a_project_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(TESTS)
+    done = _pytest(tmp_path, "--softmax-save", "kept")
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "(--no-failures)" in done.stdout
+    assert "got nan" in done.stdout
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert len(kept) == 2
+    assert json.loads((tmp_path / "kept" / kept[0]).read_text())["schema"] == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"test_mine.py", "kept"}
+
+
+def test_a_project_whose_own_package_is_called_bench(tmp_path: Path) -> None:
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").touch()
+    (tmp_path / "test_mine.py").write_text(TESTS)
+    done = _pytest(tmp_path, "-k", "sound")
+    assert "hides the harness" in done.stdout
