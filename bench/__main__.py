@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.commands import (
     compare,
     diff,
+    gradient,
     hunt,
     keep,
     misrounded,
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     race.COMMAND,
     misrounded.COMMAND,
     processor.COMMAND,
+    gradient.COMMAND,
     verdict.COMMAND,
     diff.COMMAND,
     versions.COMMAND,

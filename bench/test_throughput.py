@@ -11,6 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.inputs.cases import SEED
 from bench.subjects.subject import Subject
 from numerics import FORMATS
+from numerics.method import arguments
 
 BATCH_BYTES = 2 * 2**20
 
@@ -24,11 +25,11 @@ def test_throughput(
     rng = np.random.default_rng(SEED)
     x = rng.normal(scale=5.0, size=(rows, columns)).astype(dtype)
     labels = rng.integers(0, columns, size=rows)
-    arguments = (x, labels) if operation == "cross_entropy" else (x,)
-    _refuse_to_time_what_writes(subject.functions[operation], arguments)
+    given = arguments(operation, x, labels)
+    _refuse_to_time_what_writes(subject.functions[operation], given)
     benchmark.group = f"{operation} {format_name} {rows}x{columns}"
     with np.errstate(all="ignore"):
-        benchmark(subject.functions[operation], *arguments)
+        benchmark(subject.functions[operation], *given)
     if benchmark.stats is not None:
         stats = benchmark.stats.stats
         benchmark.extra_info.update(
@@ -42,10 +43,10 @@ def test_throughput(
         )
 
 
-def _refuse_to_time_what_writes(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _refuse_to_time_what_writes(function: Callable[..., Any], given: tuple[Any, ...]) -> None:
     """Each round after the first would get other numbers."""
-    few = [argument[:4].copy() for argument in arguments]
+    few = [array[:4].copy() for array in given]
     with np.errstate(all="ignore"):
         function(*few)
-    kept = all(a.tobytes() == b[:4].tobytes() for a, b in zip(few, arguments, strict=True))
+    kept = all(a.tobytes() == b[:4].tobytes() for a, b in zip(few, given, strict=True))
     assert kept, "wrote to its input"

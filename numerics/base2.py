@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at, row_max, row_sum
+from numerics.rows import Labels, Rows, less_one_at, row_at, row_max, row_sum
 
 
 def _exp(shifted: Rows) -> Rows:
@@ -73,9 +73,25 @@ def base2_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return base2_log_sum_exp.formula(x) - row_at(x, labels)
 
 
+@operation("cross_entropy_gradient")
+def base2_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp2((x_i - m) log2 e) / sum_j exp2((x_j - m) log2 e) - [i = y].
+
+    >>> base2_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return less_one_at(base2_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "base2",
     "powers of two, as on GPUs",
     "FlashAttention's kernels, scale_apply_exp2 in softmax.h",
-    (base2_softmax, base2_log_softmax, base2_log_sum_exp, base2_cross_entropy),
+    (
+        base2_softmax,
+        base2_log_softmax,
+        base2_log_sum_exp,
+        base2_cross_entropy,
+        base2_cross_entropy_gradient,
+    ),
 )

@@ -2,6 +2,7 @@
 
     x_i - m = d_i + c_i exactly (two_sum),   exp(d_i + c_i) as a pair,   r = sum_{j != k} as a pair
     softmax(x)_i = q + (remainder of q) / (1 + r),   log_softmax(x)_i = d_i - log1p(r), in pairs
+    p_y - 1 = -sum_{j != y} exp(x_j - m) / (1 + r), as a quotient of pairs, too
 
 Idea: `stable` loses digits in three places, and each has an error-free transformation: the shift
 (two_sum gives its error c_i, which multiplies the exponential by 1 + c_i to first order), the sum
@@ -24,7 +25,7 @@ import numpy as np
 from numerics.eft import fast_two_sum, two_prod, two_sum
 from numerics.formats import FP32, FP64, format_of
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, at_least_fp32, row_at, row_max
+from numerics.rows import Labels, Rows, at_least_fp32, put_at, row_at, row_max
 
 # ln 2 = high + middle + low; n high and n middle are exact for |n| < 2^9 and 2^11.
 LN2 = {
@@ -79,23 +80,35 @@ def _row_sum(high: Rows, low: Rows) -> tuple[Rows, Rows]:
     return fast_two_sum(high, low)
 
 
-def _exponentials(x: Rows, high: Rows, low: Rows) -> Any:
-    """Mantissa pairs and exponents of exp(x_i - m), and r as a pair.
+def _exponentials(x: Rows, high: Rows, low: Rows) -> tuple[Rows, Rows, Any]:
+    """exp(x_i - m) = (a_i + b_i) 2^(n_i)."""
+    lowest = LOWEST[format_of(x.dtype).name]
+    return _exp(np.maximum(high, x.dtype.type(lowest)), np.where(high < lowest, 0, low))
 
-    r is added up relative to its own largest term, so that a sum of terms that would underflow
+
+def _sum_without(left_out: Labels, a: Rows, b: Rows, n: Any) -> tuple[Rows, Rows, Any]:
+    """(high + low) 2^top, the sum of (a_i + b_i) 2^(n_i) but one of each row.
+
+    It is added up relative to its own largest term, so that a sum of terms that would underflow
     one by one loses nothing.
     """
-    lowest = LOWEST[format_of(x.dtype).name]
-    a, b, n = _exp(np.maximum(high, x.dtype.type(lowest)), np.where(high < lowest, 0, low))
-    largest = x.argmax(axis=1, keepdims=True)
-    others = n.copy()
-    np.put_along_axis(others, largest, int(2 * lowest), axis=1)
-    top = others.max(axis=1, keepdims=True)
-    terms, terms_low = np.ldexp(a, n - top), np.ldexp(b, n - top)
-    np.put_along_axis(terms, largest, 0, axis=1)
-    np.put_along_axis(terms_low, largest, 0, axis=1)
-    total, total_low = _row_sum(terms, terms_low)
-    return a, b, n, (np.ldexp(total, top), np.ldexp(total_low, top))
+    lowest = int(2 * LOWEST[format_of(a.dtype).name])
+    top = put_at(n.copy(), left_out, lowest).max(axis=1, keepdims=True)
+    terms, terms_low = (put_at(np.ldexp(part, n - top), left_out, 0) for part in (a, b))
+    return *_row_sum(terms, terms_low), top
+
+
+def _others(x: Rows, a: Rows, b: Rows, n: Any) -> tuple[Rows, Rows]:
+    """r as a pair, the sum without one largest term."""
+    total, total_low, top = _sum_without(x.argmax(axis=1), a, b, n)
+    return np.ldexp(total, top), np.ldexp(total_low, top)
+
+
+def _quotient(a: Rows, b: Rows, total: Rows, total_low: Rows) -> Rows:
+    """(a + b) / (total + total_low), pairs, rounded once: the quotient and its remainder."""
+    quotient = a / total
+    product, error = two_prod(quotient, total)
+    return quotient + (((a - product) - error) + b - quotient * total_low) / total
 
 
 def _log1p(high: Rows, low: Rows) -> tuple[Rows, Rows]:
@@ -129,12 +142,10 @@ def compensated_softmax(x: Rows) -> Rows:
     array([0.5, 0.5])
     """
     x = at_least_fp32(x)
-    a, b, n, (others, others_low) = _exponentials(x, *_shifted(x))
+    a, b, n = _exponentials(x, *_shifted(x))
+    others, others_low = _others(x, a, b, n)
     total, error = two_sum(np.ones_like(others), others)
-    quotient = a / total
-    product, product_error = two_prod(quotient, total)
-    remainder = ((a - product) - product_error) + b - quotient * (error + others_low)
-    return np.ldexp(quotient + remainder / total, n)
+    return np.ldexp(_quotient(a, b, total, error + others_low), n)
 
 
 @operation("log_softmax")
@@ -146,7 +157,7 @@ def compensated_log_softmax(x: Rows) -> Rows:
     """
     x = at_least_fp32(x)
     high, low = _shifted(x)
-    return _minus_log(high, low, _log1p(*_exponentials(x, high, low)[-1]))
+    return _minus_log(high, low, _log1p(*_others(x, *_exponentials(x, high, low))))
 
 
 @operation("log_sum_exp")
@@ -157,7 +168,7 @@ def compensated_log_sum_exp(x: Rows) -> Rows:
     1000.6931471805599
     """
     x = at_least_fp32(x)
-    log, log_low = _log1p(*_exponentials(x, *_shifted(x))[-1])
+    log, log_low = _log1p(*_others(x, *_exponentials(x, *_shifted(x))))
     total, error = two_sum(row_max(x), log)
     return total + (error + log_low)
 
@@ -171,8 +182,27 @@ def compensated_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """
     x = at_least_fp32(x)
     high, low = _shifted(x)
-    log = _log1p(*_exponentials(x, high, low)[-1])
+    log = _log1p(*_others(x, *_exponentials(x, high, low)))
     return 0 - _minus_log(row_at(high, labels), row_at(low, labels), log)  # not -0.0 for 0
+
+
+@operation("cross_entropy_gradient")
+def compensated_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp(x_i - m) / (t + e_y), and -t / (t + e_y) at the label, in pairs, each rounded once.
+
+    e_y is the term of the label, and t the sum without it: about one unit of u, relative.
+
+    >>> compensated_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    x = at_least_fp32(x)
+    a, b, n = _exponentials(x, *_shifted(x))
+    of_label, of_label_low = (row_at(np.ldexp(part, n), labels) for part in (a, b))
+    others, others_low, top = _sum_without(labels, a, b, n)
+    total, error = two_sum(np.ldexp(others, top), of_label)
+    total_low = error + (np.ldexp(others_low, top) + of_label_low)
+    at_label = 0 - np.ldexp(_quotient(others, others_low, total, total_low), top)  # not -0.0
+    return put_at(np.ldexp(_quotient(a, b, total, total_low), n), labels, at_label)
 
 
 METHOD = Method(
@@ -184,5 +214,6 @@ METHOD = Method(
         compensated_log_softmax,
         compensated_log_sum_exp,
         compensated_cross_entropy,
+        compensated_cross_entropy_gradient,
     ),
 )

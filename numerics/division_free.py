@@ -14,7 +14,7 @@ doi:10.1093/imanum/draa038: 1 + max |x_j - y| + (the error of y).
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at
+from numerics.rows import Labels, Rows, less_one_at, row_at
 from numerics.stable import stable_log_sum_exp
 
 
@@ -63,6 +63,16 @@ def division_free_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return 0 - row_at(_log_normalized(x), labels)  # not -0.0
 
 
+@operation("cross_entropy_gradient")
+def division_free_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp(x_i - y) - [i = y] with y the log-sum-exp of the row.
+
+    >>> division_free_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return less_one_at(division_free_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "division_free",
     "exp of the log-softmax",
@@ -72,5 +82,6 @@ METHOD = Method(
         division_free_log_softmax,
         division_free_log_sum_exp,
         division_free_cross_entropy,
+        division_free_cross_entropy_gradient,
     ),
 )

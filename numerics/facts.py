@@ -155,6 +155,18 @@ class RowFacts:
         return np.asarray(self.shifted_exp / (1 + self.others), dtype=np.float64)
 
     @cached_property
+    def gradient(self) -> Array:
+        """|p_i - [i = y]|: at the label the sum of the other terms, in which nothing cancels."""
+        return self.with_label(
+            self.softmax, self.without_label.sum(axis=1) / (1 + self.others)[:, 0]
+        )
+
+    @cached_property
+    def without_label(self) -> Array:
+        """exp(x_j - m) with 0 in place of the label's."""
+        return self.with_label(self.shifted_exp, 0.0)
+
+    @cached_property
     def surprise(self) -> Array:
         """-log p_i >= 0."""
         return np.asarray(self.gap + self.log_sum, dtype=np.float64)
@@ -169,6 +181,12 @@ class RowFacts:
         """The column of each row that its label names, shape (rows,)."""
         picked = np.take_along_axis(values, self.labels[:, np.newaxis], axis=1)
         return np.asarray(picked[:, 0], dtype=np.float64)
+
+    def with_label(self, values: Array, at_label: npt.ArrayLike) -> Array:
+        """Values with others, shape (rows,), in the column of each row that its label names."""
+        changed = values.copy()
+        changed[np.arange(len(values)), self.labels] = at_label
+        return changed
 
 
 Bound: TypeAlias = Callable[[RowFacts], Array]

@@ -2,11 +2,13 @@
 
     m = max_j x_j = x_k,   r = sum_{j != k} exp(x_j - m)
     softmax(x)_i = exp(x_i - m) / (1 + r),   log_softmax(x)_i = (x_i - m) - log1p(r)
+    p_y - 1 = -sum_{j != y} exp(x_j - m) / (1 + r)
 
 Idea: the largest term is exactly 1. Adding it to a small r rounds r away, and log(1 + r) is then
-0 where it should be r; log1p takes r itself and keeps its digits.
-When to use it: as the default for log-softmax and cross-entropy; it costs little more than
-`stable`. When not: for softmax alone it gains nothing over `stable`, and neither repays the
+0 where it should be r; log1p takes r itself and keeps its digits. In the same way p_y - 1 is what
+the other terms have, so that the term of the label is left out of a sum instead of subtracted.
+When to use it: as the default for log-softmax, cross-entropy and its gradient; it costs little more
+than `stable`. When not: for softmax alone it gains nothing over `stable`, and neither repays the
 rounding of x - m, which `compensated` does.
 Bound: `bounds.log1p_*`, after Blanchard, Higham & Higham (2021), algorithm 4.1,
 doi:10.1093/imanum/draa038. Relative for log-softmax and cross-entropy: about max - min units of u.
@@ -15,7 +17,7 @@ doi:10.1093/imanum/draa038. Relative for log-softmax and cross-entropy: about ma
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at, row_max, row_sum
+from numerics.rows import Labels, Rows, put_at, row_at, row_max, row_sum
 
 
 def _others(x: Rows, shifted: Rows) -> Rows:
@@ -69,9 +71,31 @@ def log1p_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return np.log1p(_others(x, shifted)) - row_at(shifted, labels)
 
 
+@operation("cross_entropy_gradient")
+def log1p_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp(x_i - m) / (t + e_y), and -t / (t + e_y) at the label: p_y - 1 without a subtraction.
+
+    e_y is the term of the label, and t the sum without it. The bound is relative.
+
+    >>> bool(log1p_cross_entropy_gradient([0.0, -40.0], 0)[0] == -np.exp(-40.0))
+    True
+    """
+    exponentials = np.exp(x - row_max(x))
+    of_label = row_at(exponentials, labels)
+    others = row_sum(put_at(exponentials.copy(), labels, 0))
+    total = others + of_label
+    return put_at(exponentials / total, labels, 0 - others / total)  # not -0.0
+
+
 METHOD = Method(
     "log1p",
     "leave the largest term out of the sum, log1p",
     "Blanchard, Higham & Higham (2021), with log1p",
-    (log1p_softmax, log1p_log_softmax, log1p_log_sum_exp, log1p_cross_entropy),
+    (
+        log1p_softmax,
+        log1p_log_softmax,
+        log1p_log_sum_exp,
+        log1p_cross_entropy,
+        log1p_cross_entropy_gradient,
+    ),
 )

@@ -43,7 +43,7 @@ class Reduction(Protocol):
 
 
 class Labelled(Protocol):
-    """Cross-entropy: a number for each row and its label."""
+    """Cross-entropy: a number for each row and its label; its gradient: a row of results."""
 
     def __call__(self, x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
         """A scalar if no axis is left."""
@@ -66,7 +66,7 @@ class ReductionOfFormula(Reduction, OfFormula, Protocol):
 
 
 class LabelledOfFormula(Labelled, OfFormula, Protocol):
-    """Cross-entropy, made of a formula."""
+    """Cross-entropy or its gradient, made of a formula."""
 
 
 # --- What there is around a formula --------------------------------------------------------------
@@ -93,12 +93,23 @@ def _labelled(formula: Formula, offered: Sequence[Format]) -> Labelled:
     return public
 
 
+def _labelled_elementwise(formula: Formula, offered: Sequence[Format]) -> Labelled:
+    def public(x: npt.ArrayLike, y: npt.ArrayLike, /, *, axis: int = -1) -> Any:
+        return rows.labelled(formula, x, y, axis, offered, reduces=False)
+
+    return public
+
+
 @dataclass(frozen=True)
 class Kind:
-    """How an operation is called, and what its users are told of results and special rows."""
+    """How an operation is called, and what its users are told of special rows.
+
+    `labelled`: it takes labels. `reduces`: it returns a number for each row, not a row.
+    """
 
     around: Callable[[Formula, Sequence[Format]], Callable[..., Any]]
-    returns: str
+    labelled: bool
+    reduces: bool
     special: str
 
 
@@ -109,28 +120,58 @@ LIKE_BATCH = (
 KINDS = {
     "softmax": Kind(
         _elementwise,
-        LIKE_X,
-        "Rows with NaN or +inf give NaN, a row of -inf gives 1/K, a single -inf exactly 0.",
+        labelled=False,
+        reduces=False,
+        special="Rows with NaN or +inf give NaN, a row of -inf gives 1/K, a single -inf exactly 0.",
     ),
     "log_softmax": Kind(
         _elementwise,
-        LIKE_X,
-        "Rows with NaN or +inf give NaN, a row of -inf gives -log K, a single -inf gives -inf.",
+        labelled=False,
+        reduces=False,
+        special=(
+            "Rows with NaN or +inf give NaN, a row of -inf gives -log K, a single -inf gives -inf."
+        ),
     ),
     "log_sum_exp": Kind(
-        _reduction, LIKE_BATCH, "A NaN gives NaN, +inf gives +inf, a row of -inf gives -inf."
+        _reduction,
+        labelled=False,
+        reduces=True,
+        special="A NaN gives NaN, +inf gives +inf, a row of -inf gives -inf.",
     ),
     "cross_entropy": Kind(
         _labelled,
-        LIKE_BATCH,
-        "A label on -inf gives +inf, rows with NaN or +inf give NaN, a row of -inf gives log K.",
+        labelled=True,
+        reduces=True,
+        special=(
+            "A label on -inf gives +inf, rows with NaN or +inf give NaN, a row of -inf gives log K."
+        ),
+    ),
+    "cross_entropy_gradient": Kind(
+        _labelled_elementwise,
+        labelled=True,
+        reduces=False,
+        special="As softmax, less 1 at the label: a label on -inf gives exactly -1.",
     ),
 }
 OPERATIONS = tuple(KINDS)
+ELEMENTWISE = tuple(name for name, kind in KINDS.items() if not kind.reduces)
+"""The operations that return a number for each logit."""
+LABELLED = tuple(name for name, kind in KINDS.items() if kind.labelled)
+"""The operations that take labels."""
+
+
+def arguments(operation: str, x: Any, labels: Any) -> tuple[Any, ...]:
+    """What an operation is called with: labels only if it takes them.
+
+    >>> arguments("softmax", [0.0], 0), arguments("cross_entropy", [0.0], 0)
+    (([0.0],), ([0.0], 0))
+    """
+    return (x, labels) if operation in LABELLED else (x,)
+
 
 ElementwiseName: TypeAlias = Literal["softmax", "log_softmax"]
 ReductionName: TypeAlias = Literal["log_sum_exp"]
-LabelledName: TypeAlias = Literal["cross_entropy"]
+LabelledName: TypeAlias = Literal["cross_entropy", "cross_entropy_gradient"]
 
 
 @overload
@@ -181,7 +222,7 @@ def _documented(formula: Formula, kind: Kind, formats: Sequence[Format], guarded
     names = " or ".join(", ".join(one.dtype.name for one in formats).rsplit(", ", 1))
     integers = "; integers and booleans are computed in float64" if FP64 in formats else ""
     parameters = [f"x : array_like\n    {names}, in any memory or byte order{integers}."]
-    if kind.around is _labelled:
+    if kind.labelled:
         parameters.append("y : array_like of ints\n    Labels 0 .. K-1, one for each row.")
         parameters.append("axis : int\n    What makes up a row.")
     else:
@@ -189,7 +230,7 @@ def _documented(formula: Formula, kind: Kind, formats: Sequence[Format], guarded
             "axis : int, tuple of ints, or None\n    What makes up a row; None: the whole array."
         )
         parameters.append(several)
-    if kind.around is _reduction:
+    if kind.reduces and not kind.labelled:
         parameters.append("keepdims : bool\n    Leave `axis` in the result, with length 1.")
     notes = [kind.special] if guarded else []
     notes += [f"Bound: `bounds.{formula.__name__}`.", "Errors and all else: docs/contracts.md."]
@@ -197,7 +238,7 @@ def _documented(formula: Formula, kind: Kind, formats: Sequence[Format], guarded
         [
             text.rstrip(),
             "Parameters\n----------\n" + "\n".join(parameters),
-            f"Returns\n-------\n{kind.returns}",
+            f"Returns\n-------\n{LIKE_BATCH if kind.reduces else LIKE_X}",
             "Notes\n-----\n" + "\n".join(notes),
             mark + example,
         ]
@@ -206,13 +247,13 @@ def _documented(formula: Formula, kind: Kind, formats: Sequence[Format], guarded
 
 # --- Methods -------------------------------------------------------------------------------------
 
-Operations: TypeAlias = tuple[Elementwise, Elementwise, Reduction, Labelled]
+Operations: TypeAlias = tuple[Elementwise, Elementwise, Reduction, Labelled, Labelled]
 """In the order of `OPERATIONS`."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """Name, one-line summary, source and the four operations.
+    """Name, one-line summary, source and the operations.
 
     `formats` names the formats that the method offers; any other raises TypeError. `keeps_policy`:
     special rows as published, and no floating-point warning. `correctly_rounded`: every output is
@@ -246,3 +287,8 @@ class Method:
     def cross_entropy(self) -> Labelled:
         """(x, y, /, *, axis=-1)."""
         return self.operations[3]
+
+    @property
+    def cross_entropy_gradient(self) -> Labelled:
+        """(x, y, /, *, axis=-1)."""
+        return self.operations[4]

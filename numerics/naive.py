@@ -16,7 +16,7 @@ warnings.
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at
+from numerics.rows import Labels, Rows, less_one_at, row_at
 
 
 @operation("softmax", guarded=False)
@@ -61,10 +61,26 @@ def naive_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return -np.log(row_at(naive_softmax.formula(x), labels))
 
 
+@operation("cross_entropy_gradient", guarded=False)
+def naive_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """softmax(x)_i - [i = y], by way of the naive softmax.
+
+    >>> naive_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return less_one_at(naive_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "naive",
     "exp(x) / sum exp(x), which overflows",
     "the definition",
-    (naive_softmax, naive_log_softmax, naive_log_sum_exp, naive_cross_entropy),
+    (
+        naive_softmax,
+        naive_log_softmax,
+        naive_log_sum_exp,
+        naive_cross_entropy,
+        naive_cross_entropy_gradient,
+    ),
     keeps_policy=False,
 )

@@ -15,7 +15,7 @@ arXiv:2205.14135.
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at, row_max, row_sum
+from numerics.rows import Labels, Rows, less_one_at, row_at, row_max, row_sum
 
 BLOCK = 64
 """Columns of a block, as in FlashAttention's tiles."""
@@ -82,9 +82,25 @@ def online_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return online_log_sum_exp.formula(x) - row_at(x, labels)
 
 
+@operation("cross_entropy_gradient")
+def online_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp(x_i - m) / s - [i = y] with m and s found in one pass.
+
+    >>> online_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return less_one_at(online_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "online",
     "one pass, running maximum, rescaled sum",
     "Milakov & Gimelshein (2018), arXiv:1805.02867",
-    (online_softmax, online_log_softmax, online_log_sum_exp, online_cross_entropy),
+    (
+        online_softmax,
+        online_log_softmax,
+        online_log_sum_exp,
+        online_cross_entropy,
+        online_cross_entropy_gradient,
+    ),
 )

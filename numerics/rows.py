@@ -7,7 +7,7 @@ A formula sees a C-contiguous array of shape (rows, K) in one of the three forma
   same rows, it cannot change a bit of the result.
 - `guarded` keeps floating-point warnings in, and applies the published policy to the rows that
   hold NaN, +inf or only -inf.
-- `row_max`, `row_sum` and `row_at` are what formulas are written with.
+- `row_max`, `row_sum`, `row_at` and `put_at` are what formulas are written with.
 
 `method.operation` makes a public function of a formula with all of these.
 """
@@ -70,6 +70,17 @@ def at_label(x: FloatArray, labels: Labels) -> FloatArray:
     return row_at(x, labels)[:, 0]
 
 
+def put_at(x: FloatArray, labels: Labels, values: npt.ArrayLike) -> FloatArray:
+    """Overwrite the entry of each row that its label names; returns the array."""
+    x.put(labels + np.arange(0, x.size, x.shape[1]), values)
+    return x
+
+
+def less_one_at(x: FloatArray, labels: Labels) -> FloatArray:
+    """x_i - [i = y]; overwrites the array."""
+    return put_at(x, labels, row_at(x, labels) - 1)
+
+
 # --- Special rows --------------------------------------------------------------------------------
 
 
@@ -84,11 +95,18 @@ class Policy:
     has_positive_infinity: float
 
 
+def _uniform_gradient(length: int, labels: Labels | None) -> FloatArray:
+    """1/K - [i = y]."""
+    labels = np.zeros(0, np.intp) if labels is None else labels
+    return less_one_at(np.full((labels.size, length), 1 / length), labels)
+
+
 POLICIES = {
     "softmax": Policy(lambda K, _: 1 / K, math.nan),
     "log_softmax": Policy(lambda K, _: -math.log(K), math.nan),
     "log_sum_exp": Policy(lambda K, _: -math.inf, math.inf),
     "cross_entropy": Policy(lambda K, _: math.log(K), math.nan),
+    "cross_entropy_gradient": Policy(_uniform_gradient, math.nan),
 }
 
 Special: TypeAlias = list[tuple[Labels, Any]]
@@ -236,7 +254,7 @@ def as_floating(x: npt.ArrayLike, offered: Sequence[Format] = ALL) -> FloatArray
 def only(axis: int) -> int:
     """The axis of an operation that takes one int."""
     if axis is None or isinstance(axis, Sequence):
-        raise TypeError(f"axis of cross-entropy must be one int, not {axis!r}")
+        raise TypeError(f"axis must be one int where there are labels, not {axis!r}")
     return axis
 
 

@@ -6,8 +6,9 @@
 Idea: exp(x_i)/sum_j exp(x_j) does not change when both sides are divided by exp(m), and then the
 largest exponent is 0: nothing overflows, and the sum is at least 1.
 When to use it: as the baseline that any other method has to beat.
-When not: for log-softmax or cross-entropy of confident rows. There log s is near 0, s has been
-rounded to a number near 1, and all digits of the result are lost; `log1p` keeps them.
+When not: for log-softmax, cross-entropy or its gradient of confident rows. There log s is near 0, s
+has been rounded to a number near 1, and all digits of the result are lost, as those of p_y - 1 are;
+`log1p` keeps them.
 Bound: `bounds.stable_*`, the shifted case of Blanchard, Higham & Higham (2021),
 doi:10.1093/imanum/draa038: the rounding of x - m costs max - min units of u.
 
@@ -17,7 +18,7 @@ In fp16 the sum, and what is done with it, is kept in fp32 and rounded once (`ro
 import numpy as np
 
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at, row_max, row_sum
+from numerics.rows import Labels, Rows, less_one_at, row_at, row_max, row_sum
 
 
 @operation("softmax")
@@ -75,9 +76,27 @@ def stable_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return stable_log_sum_exp.formula(x) - row_at(x, labels)
 
 
+@operation("cross_entropy_gradient")
+def stable_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """softmax(x)_i - [i = y], with 1 subtracted as every framework does it.
+
+    The bound at the label is an absolute one: of a confident row nothing may be left.
+
+    >>> stable_cross_entropy_gradient([0.0, -40.0], 0)
+    array([0.00000000e+00, 4.24835426e-18])
+    """
+    return less_one_at(stable_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "stable",
     "subtract the largest logit first",
     "Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038, with shift",
-    (stable_softmax, stable_log_softmax, stable_log_sum_exp, stable_cross_entropy),
+    (
+        stable_softmax,
+        stable_log_softmax,
+        stable_log_sum_exp,
+        stable_cross_entropy,
+        stable_cross_entropy_gradient,
+    ),
 )

@@ -23,7 +23,7 @@ import numpy as np
 
 from numerics.formats import FP16, FP32, FP64, format_of
 from numerics.method import Method, operation
-from numerics.rows import Labels, Rows, row_at, row_max, row_sum
+from numerics.rows import Labels, Rows, less_one_at, row_at, row_max, row_sum
 
 # ln 2 = high + low with so few bits in high that n high is exact for |n| < 2^6, 2^9, 2^12.
 LN2 = {
@@ -101,9 +101,25 @@ def two_pass_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return two_pass_log_sum_exp.formula(x) - row_at(x, labels)
 
 
+@operation("cross_entropy_gradient")
+def two_pass_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """(a_i / s) 2^(n_i - N) - [i = y], exp(x_i) = a_i 2^(n_i).
+
+    >>> two_pass_cross_entropy_gradient([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return less_one_at(two_pass_softmax.formula(x), labels)
+
+
 METHOD = Method(
     "two_pass",
     "exponentials as mantissa and exponent, no shift",
     "Dukhan & Ablavatski (2020), arXiv:2001.04438",
-    (two_pass_softmax, two_pass_log_softmax, two_pass_log_sum_exp, two_pass_cross_entropy),
+    (
+        two_pass_softmax,
+        two_pass_log_softmax,
+        two_pass_log_sum_exp,
+        two_pass_cross_entropy,
+        two_pass_cross_entropy_gradient,
+    ),
 )

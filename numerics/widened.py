@@ -67,10 +67,26 @@ def widened_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return log1p.log1p_cross_entropy.formula(_wider(x), labels)
 
 
+@operation("cross_entropy_gradient", formats=FORMATS)
+def widened_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """log1p_cross_entropy_gradient in the next wider format, rounded once; fp16 and fp32 only.
+
+    >>> widened_cross_entropy_gradient(np.zeros(2, np.float32), 1)
+    array([ 0.5, -0.5], dtype=float32)
+    """
+    return log1p.log1p_cross_entropy_gradient.formula(_wider(x), labels)
+
+
 METHOD = Method(
     "widened",
     "compute in the next wider format, round once",
     "common practice",
-    (widened_softmax, widened_log_softmax, widened_log_sum_exp, widened_cross_entropy),
+    (
+        widened_softmax,
+        widened_log_softmax,
+        widened_log_sum_exp,
+        widened_cross_entropy,
+        widened_cross_entropy_gradient,
+    ),
     formats=("fp16", "fp32"),
 )

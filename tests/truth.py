@@ -11,20 +11,16 @@ from fractions import Fraction
 import numpy as np
 from mpmath import mp, mpf
 
-from numerics.exact import (
-    exact_cross_entropy,
-    exact_log_softmax,
-    exact_log_sum_exp,
-    exact_softmax,
-)
+from numerics import METHODS, OPERATIONS
 from numerics.formats import FloatArray, Format
+from numerics.method import arguments
 
 FAR = 6000
 """exp(-FAR) stands for the exponentials of all gaps beyond it: they only break ties."""
 
 
 def correctly_rounded(row: FloatArray, label: int, format: Format) -> dict[str, list[float]]:
-    """All four operations on a row with at least one finite logit and no NaN or +inf."""
+    """All operations on a row with at least one finite logit and no NaN or +inf."""
     logits = [float(x) for x in row]
     largest = max(logits)
     finite = [x for x in logits if x > -math.inf]
@@ -36,12 +32,21 @@ def correctly_rounded(row: FloatArray, label: int, format: Format) -> dict[str, 
         surprise = {x: (mpf(largest) - mpf(x)) + log_sum for x in exponentials}
         softmax[-math.inf], surprise[-math.inf] = 0.0, mp.inf
         log_softmax = {x: nearest(-s, format) for x, s in surprise.items()}
+        gradient = [softmax[x] for x in logits]
+        gradient[label] = nearest(-_share_of_others(exponentials, logits, label), format)
         return {
             "softmax": [softmax[x] for x in logits],
             "log_softmax": [log_softmax[x] for x in logits],
             "log_sum_exp": [nearest(mpf(largest) + log_sum, format)],
             "cross_entropy": [nearest(surprise[logits[label]], format)],
+            "cross_entropy_gradient": gradient,
         }
+
+
+def _share_of_others(exponentials: dict[float, mpf], logits: list[float], label: int) -> mpf:
+    """1 - p_y, where nothing cancels."""
+    others = mp.fsum(exponentials.get(x, mpf(0)) for i, x in enumerate(logits) if i != label)
+    return others / (others + exponentials.get(logits[label], mpf(0)))
 
 
 def _precision(finite: list[float]) -> int:
@@ -73,12 +78,10 @@ def bits(x: FloatArray) -> list[int]:
 
 
 def results(x: FloatArray, labels: np.ndarray) -> dict[str, FloatArray]:
-    """All four operations over the last axis."""
+    """All operations over the last axis."""
     return {
-        "softmax": exact_softmax(x),
-        "log_softmax": exact_log_softmax(x),
-        "log_sum_exp": exact_log_sum_exp(x),
-        "cross_entropy": exact_cross_entropy(x, labels),
+        operation: getattr(METHODS["exact"], operation)(*arguments(operation, x, labels))
+        for operation in OPERATIONS
     }
 
 

@@ -163,3 +163,45 @@ def beside_powers_of_two(format: Format, rng: Generator) -> Batches:
         *(np.stack([m, m + tails], axis=1) for m in (powers, -powers)),
         copies,
     ]
+
+
+def _at_labels(rows: npt.NDArray[np.float64], values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Rows with other logits at their labels, which run through the columns."""
+    at = np.arange(len(rows))
+    rows[at, at % rows.shape[1]] = values
+    return rows
+
+
+def label_likeliest(format: Format, rng: Generator) -> Batches:
+    gaps = np.linspace(0.5, 4 - math.log(format.smallest_subnormal), 120)
+    several = rng.normal(scale=0.5, size=(gaps.size, 5))
+    return [_at_labels(np.zeros((gaps.size, 2)), gaps), _at_labels(several, gaps + 1)]
+
+
+def label_as_likely_as_not(format: Format, rng: Generator) -> Batches:
+    nudges = np.arange(-8, 9) * format.unit_roundoff
+    two = _at_labels(np.full((nudges.size, 2), 0.5), 0.5 + nudges)
+    # Two others with half of it each, then many that are less and less.
+    three = _at_labels(np.full((nudges.size, 3), -math.log(2)), nudges)
+    many = _at_labels(rng.normal(scale=3.0, size=(16, 100)), -np.inf)
+    others = [math.log(math.fsum(map(math.exp, row))) for row in many.tolist()]
+    return [two, three, _at_labels(many, others)]
+
+
+def label_masked(format: Format, rng: Generator) -> Batches:
+    rows = rng.normal(scale=3.0, size=(16, 16))
+    alone = np.full((4, 4), -np.inf)
+    alone[np.arange(4), (np.arange(4) + 1) % 4] = [0.0, 3.5, -2.0, 1e-3]
+    return [_at_labels(rows, -np.inf), _at_labels(rows.copy(), -1e9), alone, alone[:, ::-1]]
+
+
+def label_least_likely(format: Format, rng: Generator) -> Batches:
+    lowest = 4 - math.log(format.smallest_subnormal)
+    rows = rng.normal(size=(60, 7))
+    return [_at_labels(rows, rows.min(axis=1) - np.linspace(0, lowest, 60))]
+
+
+def gradient_without_rounding(format: Format, rng: Generator) -> Batches:
+    equal = [np.full((min(n, 8), n), 1.5) for n in (2, 4, 8, 64, 1024)]
+    few = [[2.0, 2.0, -np.inf, -np.inf], [-np.inf, 0.5, -np.inf, 0.5], [1.0, -np.inf, 1.0, -np.inf]]
+    return [*equal, few]

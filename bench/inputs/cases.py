@@ -37,7 +37,7 @@ class Batch:
 
     @property
     def labels_in_range(self) -> bool:
-        """Whether cross-entropy is defined for every row."""
+        """Whether cross-entropy and its gradient are defined for every row."""
         return bool(((self.labels >= 0) & (self.labels < self.x.shape[1])).all())
 
 
@@ -221,6 +221,36 @@ CASES: tuple[Case, ...] = (
         "adversarial",
         "results that are +-2^k but for a place or two, where a place changes its size",
         builders.beside_powers_of_two,
+    ),
+    Case(
+        "label likeliest",
+        "adversarial",
+        "p_y - 1 has no digits left, and is 0 in fp32 from a gap of 17 on (arXiv 2501.04697)",
+        builders.label_likeliest,
+    ),
+    Case(
+        "label as likely as not",
+        "adversarial",
+        "p_y = 1/2 but for a place or two: half of one leaves 1/2",
+        builders.label_as_likely_as_not,
+    ),
+    Case(
+        "label masked",
+        "adversarial",
+        "the label on -inf or -1e9: infinite loss, gradient -1",
+        builders.label_masked,
+    ),
+    Case(
+        "label least likely",
+        "adversarial",
+        "p_y - 1 is -1 but for what rounding takes, and a long way there",
+        builders.label_least_likely,
+    ),
+    Case(
+        "gradient without rounding",
+        "adversarial",
+        "powers of two that add up to 0",
+        builders.gradient_without_rounding,
     ),
     Case("offset", "adversarial", "logits far from 0 and close together", builders.offset),
     Case(

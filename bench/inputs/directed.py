@@ -74,14 +74,16 @@ def midpoint(format: Format, exponent: int, rng: Generator) -> Any:
     return mp.ldexp(whole + mpf(part), unit)
 
 
-def _tuned(total: Any, row: Row, format: Format, rng: Generator) -> Row:
+def _tuned(total: Any, row: Row, format: Format, rng: Generator, share: Any = 1) -> Row:
     """The row and tails that bring sum_j exp(x_j) beside `total`, at a distance that is drawn.
 
+    That is in places of a `share` of the total.
     The distance is aimed at: n tails of fp64 by themselves leave 2^-48n of a place or so, and what
     only goes wrong between 2^-56 and 2^-74 is never met.
     """
     logits, counts = list(row.logits), list(row.counts)
-    distance = mp.ldexp(total, -format.precision - int(rng.integers(FARTHEST, CLOSEST + 1)))
+    places = format.precision + int(rng.integers(FARTHEST, CLOSEST + 1))
+    distance = mp.ldexp(total * share, -places)
     left = total + int(rng.choice([-1, 1])) * distance
     left -= mp.fsum(n * mp.exp(mpf(x)) for x, n in zip(logits, counts, strict=True))
     while left > distance / 8 and len(logits) < MOST_TAILS:
@@ -132,6 +134,16 @@ def _to_softmax(target: Any, x: float, format: Format, rng: Generator) -> Row:
     """exp(x) / sum is `target`."""
     row = _with_others(x, 1 / target - 1, format, rng)
     return _tuned(mp.exp(mpf(x)) / target, row, format, rng)
+
+
+def _gradient(format: Format, rng: Generator) -> Row:
+    """1 - p_y is a midpoint, from next to 1 down to 2^-400."""
+    lowest = max(format.min_exponent - format.precision + 1, -400)
+    exponent = int(rng.choice([-1, -int(rng.integers(1, 12)), int(rng.integers(lowest, 0))]))
+    target = midpoint(format, exponent, rng)
+    x = _offset(format, rng)
+    row = _with_others(x, target / (1 - target), format, rng)
+    return _tuned(mp.exp(mpf(x)) / (1 - target), row, format, rng, target)
 
 
 def _log_softmax(format: Format, rng: Generator) -> Row:
@@ -250,6 +262,7 @@ DIRECTIONS = (
     Direction("beside the gap", "x_i - m - l for an l of eighths of a place", _beside_the_gap),
     Direction("copies", "m = +-2^k, copies of a logit, and l eighths of a place", _copies),
     Direction("thresholds", "gaps where `exact` takes another way", _threshold),
+    Direction("gradient", "1 - p_y tuned to a midpoint", _gradient),
     Direction("ends", "logits at both ends of the format", _ends),
 )
 

@@ -123,6 +123,21 @@ POLICIES: dict[tuple[str, str], tuple[Policy, ...]] = {
 }  # fmt: skip
 
 
+def _less_one(policy: Policy) -> Policy:
+    """The policy of a gradient that is made of softmax."""
+
+    def outputs(x: Row, label: int) -> Row:
+        return np.asarray(policy.outputs(x, label) - (np.arange(x.size) == label))
+
+    return Policy(policy.name, outputs)
+
+
+POLICIES |= {
+    ("cross_entropy_gradient", kind): tuple(map(_less_one, POLICIES["softmax", kind]))
+    for kind in (EMPTY, PLUS_INF, WITH_NAN)
+}
+
+
 def published(operation: str, kind: str) -> str:
     """The name of the policy that README publishes, nothing where there is none."""
     known = POLICIES.get((operation, kind), ())

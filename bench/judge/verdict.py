@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from bench.subjects.isolated import DiedError, Home
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
 from bench.truth.ahead import Key, Truth
 from numerics import FORMATS, OPERATIONS
+from numerics.method import arguments
 
 CONFIDENT = "confident"
 BATCH_BYTES = 2**18
@@ -247,10 +247,10 @@ class Raced:
         rng = np.random.default_rng(SEED)
         x = rng.normal(scale=3.0, size=(rows, columns)).astype(dtype)
         labels = rng.integers(0, columns, size=rows)
-        arguments: tuple[Any, ...] = (x, labels) if self.operation == "cross_entropy" else (x,)
+        given = arguments(self.operation, x, labels)
         raced = {"subject": subject, "stable": SUBJECTS["stable"], "fast": SUBJECTS["fast"]}
         calls: dict[str, timing.Call] = {
-            name: partial(one.functions[self.operation], *arguments) for name, one in raced.items()
+            name: partial(one.functions[self.operation], *given) for name, one in raced.items()
         }
         seconds = timing.interleaved(calls, ROUNDS, SECONDS)
         cell = timing.Cell(self.operation, self.format, 0, rows, columns, seconds)

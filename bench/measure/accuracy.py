@@ -19,8 +19,7 @@ from bench.subjects.subject import FOREIGN, Subject, described
 from bench.truth.exact import Exact
 from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray, Format
-
-ELEMENTWISE = ("softmax", "log_softmax")
+from numerics.method import ELEMENTWISE, LABELLED, arguments
 
 
 def complaints(subject: Subject, record: Record) -> list[str]:
@@ -94,13 +93,12 @@ def _compared(
         metrics.errors(got, part, rows.format, got.shape[1] if got.ndim == 2 else got.size)
         for got, part, rows in zip(outputs, parts, facts, strict=True)
     ]
-    probabilities = record.operation == "softmax"
     return replace(
         record,
         summary=metrics.summarize(compared),
-        sum_defect=_sum_defect(outputs) if probabilities else None,
+        sum_defect=_sum_defect(outputs, metrics.ROW_SUMS.get(record.operation)),
         claim=None if bound is None else claim_of(bound, facts, parts, compared),
-        nonzero_at_minus_inf=_nonzero(batches, outputs) if probabilities else 0,
+        nonzero_at_minus_inf=_nonzero(batches, outputs, record.operation),
         worst=witness.worst(batches, outputs, parts, compared),
         largest=witness.largest(batches, outputs, parts, compared),
         output_sha256=metrics.bits(outputs),
@@ -153,8 +151,7 @@ def _call(
 
 def _checked_call(subject: Subject, operation: str, batch: Batch) -> FloatArray:
     x, labels = batch.x.copy(), batch.labels.copy()
-    arguments = (x, labels) if operation == "cross_entropy" else (x,)
-    got = np.asarray(subject.functions[operation](*arguments))
+    got = np.asarray(subject.functions[operation](*arguments(operation, x, labels)))
     if x.tobytes() != batch.x.tobytes() or labels.tobytes() != batch.labels.tobytes():
         raise Offence("wrote to input", "wrote to its input")
     shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
@@ -171,16 +168,25 @@ def _parts(exact: Exact, outputs: Sequence[FloatArray]) -> list[Exact]:
     ]
 
 
-def _sum_defect(outputs: Sequence[FloatArray]) -> float | None:
-    defects = [d for got in outputs if (d := metrics.sum_defect(got)) is not None]
+def _sum_defect(outputs: Sequence[FloatArray], total: float | None) -> float | None:
+    if total is None:
+        return None
+    defects = [d for got in outputs if (d := metrics.sum_defect(got, total)) is not None]
     return max(defects, default=None)
 
 
-def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray]) -> int:
-    """Softmax outputs at -inf that are not exactly +0, in rows that are not special."""
+def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray], operation: str) -> int:
+    """Outputs of softmax and gradient at -inf that are not exactly +0, in rows not special.
+
+    The gradient has -1 at a label there.
+    """
+    if operation not in metrics.ROW_SUMS:
+        return 0
     count = 0
     for batch, got in zip(batches, outputs, strict=True):
         masked = np.isneginf(batch.x) & np.isfinite(batch.x.max(axis=1, keepdims=True))
+        if operation in LABELLED:
+            masked[np.arange(len(masked)), batch.labels] = False
         count += int((masked & ((got != 0) | np.signbit(got))).sum())
     return count
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.measure.accuracy import ELEMENTWISE, Offence
+from bench.measure.accuracy import Offence
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics.formats import FloatArray
+from numerics.method import ELEMENTWISE, LABELLED
 from numerics.rows import Labels
 
 REFUSALS = (TypeError, ValueError, NotImplementedError, RuntimeError, BufferError)
@@ -29,7 +30,7 @@ class Ask:
 
     def __init__(self, subject: Subject, operation: str) -> None:  # noqa: D107
         self.function = subject.functions[operation]
-        self.labelled = operation.startswith("cross_entropy")
+        self.labelled = operation in LABELLED
         self.elementwise = operation in ELEMENTWISE
 
     def __call__(self, x: npt.NDArray[Any], labels: Any, axis: int | None = None) -> FloatArray:

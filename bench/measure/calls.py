@@ -27,6 +27,7 @@ from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers.peer import Peer
 from numerics import FORMATS, METHODS, OPERATIONS, Method
+from numerics.method import arguments
 
 Array = npt.NDArray[Any]
 SHAPES = (
@@ -44,6 +45,8 @@ SHAPES = (
 SHIFTED = {"fp32": 500.0, "fp64": 2000.0}
 """What is added to the logits so that `fast` has to shift every row."""
 LINES = "two lines of NumPy"
+UNSHIFTED = ("softmax", "cross_entropy_gradient")
+"""The operations that `fast` does without a shift where it can."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +83,26 @@ def two_lines(operation: str) -> Callable[..., Any]:
     def cross_entropy(x: Array, y: Array) -> Any:
         return log_sum_exp(x) - np.take_along_axis(x, y[..., np.newaxis], axis=-1)[..., 0]
 
+    def cross_entropy_gradient(x: Array, y: Array) -> Any:
+        return softmax(x) - (np.arange(x.shape[-1]) == y[..., np.newaxis])
+
     lines: dict[str, Callable[..., Any]] = {
         "softmax": softmax,
         "log_softmax": log_softmax,
         "log_sum_exp": log_sum_exp,
         "cross_entropy": cross_entropy,
+        "cross_entropy_gradient": cross_entropy_gradient,
     }
     return lines[operation]
 
 
 def cells() -> list[tuple[str, str, tuple[int, ...], bool]]:
-    """Operation, format, shape, shifted: only softmax has a way without the shift."""
+    """Operation, format, shape, shifted: not all have a way without the shift."""
     return [
         (operation, format_name, shape, shifted)
         for operation in OPERATIONS
         for format_name in SHIFTED
-        for shifted in ((False, True) if operation == "softmax" else (False,))
+        for shifted in ((False, True) if operation in UNSHIFTED else (False,))
         for shape in SHAPES
     ]
 
@@ -111,11 +118,11 @@ def called(
     """Time one cell; `others` are libraries' functions of the operation, by name."""
     x = np.random.default_rng(SEED).normal(scale=3.0, size=shape)
     x = (x + SHIFTED[format_name] * shifted).astype(FORMATS[format_name].dtype)
-    arguments = (x, np.zeros(shape[:-1], np.intp)) if operation == "cross_entropy" else (x,)
+    given = arguments(operation, x, np.zeros(shape[:-1], np.intp))
     functions = {LINES: two_lines(operation)}
     functions |= {f"`{name}`": getattr(METHODS[name], operation) for name in ("fast", "stable")}
     functions |= others
-    calls: dict[str, Call] = {name: partial(f, *arguments) for name, f in functions.items()}
+    calls: dict[str, Call] = {name: partial(f, *given) for name, f in functions.items()}
     seconds = interleaved(calls, rounds, in_a_row=race.IN_A_ROW)
     lines = seconds[LINES]
     return Called(
@@ -138,7 +145,8 @@ def run(rounds: int, scipy: Peer | None, before: Mapping[str, Method] | None) ->
         if scipy is not None and operation in scipy.operations:
             others["scipy"] = scipy.operations[operation]
         for name in ("fast", "stable") if before else ():
-            others[f"`{name}`, before"] = getattr((before or {})[name], operation)
+            if hasattr((before or {})[name], operation):
+                others[f"`{name}`, before"] = getattr((before or {})[name], operation)
         yield called(operation, format_name, shape, shifted, rounds, others)
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from bench.inputs.kinds import KINDS, kinds_of
-from bench.measure.accuracy import ELEMENTWISE, Offence
+from bench.measure.accuracy import Offence
 from bench.measure.asking import REFUSALS, listening
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics import FORMATS
 from numerics.formats import Format
-from numerics.method import OPERATIONS
+from numerics.method import ELEMENTWISE, LABELLED, OPERATIONS, arguments
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Asked:
     def __call__(self, x: Any, labels: Any = None, **keywords: Any) -> Any:
         """What the function returns, as an array, unchecked; warnings and flags dropped."""
         labels = np.zeros(np.shape(x)[:-1], np.intp) if labels is None else labels
-        arguments = (x, labels) if self.labelled else (x,)
+        given = arguments(self.operation, x, labels)
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-            return np.asarray(self.subject.functions[self.operation](*arguments, **keywords))
+            return np.asarray(self.subject.functions[self.operation](*given, **keywords))
 
     @property
     def labelled(self) -> bool:
         """Whether the operation has labels."""
-        return self.operation.startswith("cross_entropy")
+        return self.operation in LABELLED
 
     def rows(self, *rows: Any) -> Any:
         """Rows in the format."""
@@ -169,6 +169,7 @@ def _far_label(ask: Asked) -> Iterator[str]:
     length, picked = 40_001, 40_000
     x = np.linspace(-3, 3, length)[np.newaxis].astype(ask.format.dtype)
     wanted = ask(x[:, ::-1].copy(), np.array([0]))
+    wanted = wanted[:, ::-1] if ask.operation in ELEMENTWISE else wanted
     got = ask(x, np.array([picked]))
     if another_value(got, wanted):
         yield f"of {length} logits gives {_shown(got)}, {_shown(wanted)} expected"
@@ -254,16 +255,15 @@ def _against_softmax(ask: Asked) -> Iterator[str]:
         yield "exp of it is another value than softmax"
 
 
-CROSS = ("cross_entropy",)
 PROBES: tuple[Probe, ...] = (
     Probe("integers", _integers, once=True),
     Probe("booleans", _booleans, once=True),
     Probe("lists", _lists, once=True),
-    Probe("labels", _label_types, CROSS, once=True),
-    Probe("label -1", _outside(-1), CROSS, once=True),
-    Probe("label K", _outside(3), CROSS, once=True),
-    Probe("labels far out of range", _far_outside, CROSS, once=True),
-    Probe("label 40,000", _far_label, CROSS, once=True),
+    Probe("labels", _label_types, LABELLED, once=True),
+    Probe("label -1", _outside(-1), LABELLED, once=True),
+    Probe("label K", _outside(3), LABELLED, once=True),
+    Probe("labels far out of range", _far_outside, LABELLED, once=True),
+    Probe("label 40,000", _far_label, LABELLED, once=True),
     Probe("keepdims", _keepdims, ("log_sum_exp",), once=True),
     Probe("rows of no logits", _rows_of_none, once=True),
     Probe("aliases", _aliases),

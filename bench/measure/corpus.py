@@ -14,6 +14,7 @@ import numpy as np
 from bench.runs.committed import CORPUS
 from numerics import FORMATS, METHODS, OPERATIONS
 from numerics.formats import FloatArray, Format
+from numerics.method import arguments
 
 LENGTHS = {1: 20, 2: 200, 5: 200, 41: 40, 600: 9, 5000: 2}
 """How many rows there are, by K."""
@@ -46,8 +47,8 @@ def digests() -> dict[str, str]:
 
 
 def _of_exact(operation: str, x: FloatArray) -> FloatArray:
-    labels = (np.arange(len(x)) % x.shape[1],) if operation.startswith("cross_entropy") else ()
-    result: FloatArray = getattr(METHODS["exact"], operation)(x, *labels)
+    given = arguments(operation, x, np.arange(len(x)) % x.shape[1])
+    result: FloatArray = getattr(METHODS["exact"], operation)(*given)
     return result
 
 

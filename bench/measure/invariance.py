@@ -13,6 +13,7 @@ from bench.inputs.cases import SEED
 from bench.runs.records import Invariance
 from bench.subjects.subject import FOREIGN, Subject, described
 from numerics.formats import FloatArray, Format
+from numerics.method import LABELLED
 
 SHAPES = ((32, 5), (32, 100), (8, 1000))
 Function: TypeAlias = Callable[..., Any]
@@ -67,12 +68,12 @@ CHECKS = (
 )
 
 
-def _of_likeliest(cross_entropy: Function) -> Function:
-    """Cross-entropy of the largest logit, a label that moves with the entries of a row."""
+def _of_likeliest(labelled: Function) -> Function:
+    """Cross-entropy or gradient of the largest logit, a label that moves with the row's entries."""
     return lambda x, axis=-1: (
-        cross_entropy(x, x.argmax(axis=axis))
+        labelled(x, x.argmax(axis=axis))
         if axis == -1
-        else cross_entropy(x, x.argmax(axis=axis), axis=axis)
+        else labelled(x, x.argmax(axis=axis), axis=axis)
     )
 
 
@@ -81,7 +82,7 @@ def measure(subject: Subject, format: Format) -> list[Invariance]:
     rng = np.random.default_rng(SEED)
     arrays = [rng.normal(scale=5.0, size=shape).astype(format.dtype) for shape in SHAPES]
     offered = [
-        _of_likeliest(f) if name == "cross_entropy" else f
+        _of_likeliest(f) if name in LABELLED else f
         for name, f in subject.functions.items()
         if subject.offers(name, format.name)
     ]

@@ -24,6 +24,8 @@ from bench.truth.exact import Exact
 from numerics.formats import FloatArray, Format
 
 LARGEST = float(np.finfo(np.float64).max)
+ROW_SUMS = {"softmax": 1.0, "cross_entropy_gradient": 0.0}
+"""What the results of a row add up to."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,16 @@ def _survival(ulp: npt.NDArray[np.float64]) -> list[int]:
     return counts
 
 
-def sum_defect(got: FloatArray) -> float | None:
-    """Largest |sum p - 1| of the rows, summed without rounding; None when no row is finite."""
+def sum_defect(got: FloatArray, total: float = 1.0) -> float | None:
+    """Largest |sum p - total| of the rows, summed without rounding; None when no row is finite."""
     rows = got.astype(np.float64)
-    defects = [_defect(row) for row in rows if np.isfinite(row).all()]
+    defects = [_defect(row, total) for row in rows if np.isfinite(row).all()]
     return max(defects, default=None)
 
 
-def _defect(row: npt.NDArray[np.float64]) -> float:
+def _defect(row: npt.NDArray[np.float64], total: float) -> float:
     try:
-        return abs(math.fsum(row) - 1.0)
+        return abs(math.fsum(row) - total)
     except OverflowError:
         return LARGEST
 

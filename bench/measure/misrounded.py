@@ -34,6 +34,7 @@ from bench.truth import audit, audited
 from bench.truth.exact import Exact
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
 from numerics import FORMATS, METHODS, OPERATIONS, Format
+from numerics.method import arguments
 
 ROWS_OF_A_JOB = 500
 LENGTHS = (2, 3, 5)
@@ -134,9 +135,8 @@ def _subjects() -> list[Subject]:
 
 
 def _got(subject: Subject, operation: str, batch: Batch) -> Any:
-    arguments = (batch.x, batch.labels) if operation == "cross_entropy" else (batch.x,)
     with np.errstate(all="ignore"):
-        return subject.functions[operation](*arguments)
+        return subject.functions[operation](*arguments(operation, batch.x, batch.labels))
 
 
 def _witnesses(key: str, batches: list[Batch], got: list[Any], wrong: Any) -> Iterator[str]:

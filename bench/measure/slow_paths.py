@@ -19,6 +19,7 @@ from bench.measure import timing
 from bench.measure.asking import REFUSALS
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described
 from numerics.formats import FORMATS, FloatArray, Format
+from numerics.method import arguments
 
 Rows = Callable[[Format, np.random.Generator], Any]
 BASE = 2**16
@@ -159,6 +160,6 @@ class Paced:
         return variant.arrange(rows.astype(format.dtype)), labels
 
     def _call(self, subject: Subject, x: FloatArray, labels: Any, axis: int | None) -> timing.Call:
-        arguments = (x, labels) if self.operation.startswith("cross_entropy") else (x,)
+        given = arguments(self.operation, x, labels)
         keywords = {} if axis is None else {"axis": axis}
-        return partial(subject.functions[self.operation], *arguments, **keywords)
+        return partial(subject.functions[self.operation], *given, **keywords)

@@ -130,7 +130,7 @@ def _failures(
 ) -> dict[str, npt.NDArray[np.bool_]]:
     truth, got = one.exact.significand[chosen], one.got[chosen]
     on_mask = (truth == 0) & (one.exact.fraction[chosen] == 0) & (got != 0)
-    if one.operation != "softmax":
+    if one.operation != "softmax":  # a gradient is 0 for the only finite logit, too
         on_mask = np.zeros_like(on_mask)
     return {
         "NaN": errors.nan[chosen],
@@ -148,6 +148,7 @@ def _improper(operation: str, got: FloatArray) -> dict[str, int]:
                         "negative zero": (got == 0) & np.signbit(got)},
             "log_softmax": {"above 0": got > 0},
             "cross_entropy": {"below 0": got < 0},
+            "cross_entropy_gradient": {"above 1": got > 1, "below -1": got < -1},
         }  # fmt: skip
     return {k: int(n) for k, where in checks.get(operation, {}).items() if (n := where.sum())}
 

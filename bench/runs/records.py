@@ -71,7 +71,8 @@ class Summary:
     `p99_ulp` (the 99th percentile) are over the outputs with a finite error, `survival[j]` counts
     outputs above `SURVIVAL_THRESHOLDS[j]`, failures included (trailing zeros are cut).
     `normwise_relative` is max |error| over max |exact| of a row, for operations with one value a
-    row of the whole batch, and `sum_defect` is |sum p - 1|, both the worst of all rows.
+    row of the whole batch, and `sum_defect` is |sum p - 1|, of the gradient |sum g|, both the worst
+    of all rows.
     """
 
     elements: int

@@ -22,11 +22,14 @@ from bench.runs.fields import plain
 from bench.runs.files import RunFileError
 from bench.runs.records import Invariance, Record
 from bench.runs.tables import accuracy_table, invariance_table, throughput_table
+from numerics import OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+YOUNGER = ("cross_entropy_gradient",)
+"""Operations that came after the first run files: one without them is only older."""
 MAX_BYTES = 128 * 2**20
 """Run files above this size are refused: ten times a normal run."""
 MAX_EXPANSION = 200
@@ -174,3 +177,10 @@ def shared(runs: Sequence[Run]) -> list[Run]:
     for run in runs[1:]:
         common = common.merge(run.accuracy[keys].drop_duplicates(), on=keys)
     return [replace(run, accuracy=run.accuracy.merge(common, on=keys)) for run in runs]
+
+
+def operations(runs: Sequence[Run]) -> list[str]:
+    """All operations, in their order, but those that are younger than all of the runs."""
+    tables = (table for run in runs for table in (run.accuracy, run.throughput))
+    found = {str(name) for table in tables for name in table["operation"].unique()}
+    return [name for name in OPERATIONS if name in found or name not in YOUNGER]

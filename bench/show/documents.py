@@ -23,6 +23,7 @@ def filled(root: Path, kept: Committed) -> dict[Path, str]:
         _of_run(kept),
         _raced(kept),
         _counted(kept),
+        _faded(kept),
         _swept(kept),
         _judged(kept),
     ):
@@ -102,6 +103,16 @@ def _counted(kept: Committed) -> Sections:
             "times": misrounded_tables.times_table(kept.exact_times),
             "processors": processor_tables.table(kept.processors),
             **kept.claims,
+        }
+    }
+
+
+def _faded(kept: Committed) -> Sections:
+    from bench.show import confidence_plot
+
+    return {
+        "docs/gradient.md": {
+            "faded": f"{confidence_plot.table(kept.faded)}\n\n*{kept.faded_on}*",
         }
     }
 

@@ -30,7 +30,7 @@ class FindingError(ValueError):
 
 def as_list(kept: Committed) -> str:
     """The findings as a Markdown list, in lines that a terminal shows whole."""
-    parts = (_confident, _shift, _exact, _known, _upgrades, _fast)
+    parts = (_confident, _gradient, _shift, _exact, _known, _upgrades, _fast)
     found = [part(kept) for part in parts]
     return "\n".join([*map(item, found), "", f"*Committed run: {provenance(kept.run)}*"])
 
@@ -89,6 +89,28 @@ def _least_confident_error(kept: Committed, format_name: str) -> float:
         for cell in filter(_is_log_softmax, one.offered)
         if cell.format == format_name
     )
+
+
+GAP = 10.0
+"""At which the gradients of libraries are compared."""
+
+
+def _gradient(kept: Committed) -> str:
+    """p_y - 1 of a confident row, as frameworks subtract it, and as a sum of the others."""
+    fp32 = {one.subject: one for one in kept.faded if one.format == "fp32"}
+    theirs = [fp32[name] for name in ("torch", "jax") if name in fp32]
+    _holds(bool(theirs) and all(one.nothing_from for one in theirs), "libraries lose the gradient")
+    ours = fp32["fast"]
+    _holds(max(ours.errors) < 1e-6, "`fast` keeps the digits of the gradient")
+    gaps = figure(max(one.nothing_from or 0.0 for one in theirs))
+    errors = " and ".join(figure(one.at(GAP) or 0.0) for one in theirs)
+    return f"""
+        **The gradient of a confident row is 0 in {_listed([NAMES[o.subject] for o in theirs])}.**
+        They subtract 1 from p_y: with the label {gaps} above the rest nothing is left of it in
+        fp32, and at {GAP:g} the relative error is {errors}. `fast` adds up what the others have,
+        and errs by {figure(ours.at(GAP) or 0.0)}, at any gap by {figure(max(ours.errors))} at
+        most. [The gradient](docs/gradient.md)
+    """
 
 
 def _is_log_softmax(cell: verdicts.Cell) -> bool:

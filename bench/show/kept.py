@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.judge import verdict_file
 from bench.judge.verdicts import Verdict
-from bench.measure import calls, misrounded, processors, race
+from bench.measure import calls, confidence, misrounded, processors, race
 from bench.measure.calls import Called
+from bench.measure.confidence import Faded
 from bench.measure.misrounded import Found
 from bench.measure.processors import Processor
 from bench.measure.race import Raced, Table
@@ -18,6 +19,7 @@ from bench.measure.timing import Cell
 from bench.runs.committed import (
     CALLS,
     CLAIMS,
+    GRADIENT,
     MINE,
     MISROUNDED,
     PROCESSORS,
@@ -35,8 +37,9 @@ class Committed:
     """Everything that was measured and is kept.
 
     `counts` by kind of rows, and `exact_times`, with where they were `counted`; `claims` of the
-    stages of `exact`, a table each; `environment` is that of the verdicts; `calls` on few numbers,
-    `made_of` parts, `since` an older version, with where they were `called`.
+    stages of `exact`, a table each; `faded`: what is left of gradients, with where that was
+    `faded_on`; `environment` is that of the verdicts; `calls` on few numbers, `made_of` parts,
+    `since` an older version, with where they were `called`.
     """
 
     run: Run
@@ -50,6 +53,8 @@ class Committed:
     exact_times: list[Cell]
     counted: str
     claims: dict[str, str]
+    faded: list[Faded]
+    faded_on: str
     processors: list[Processor]
     sweeps: known_tables.Files
     worst: known_tables.Files
@@ -63,6 +68,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
     results = root / "results"
     counts, exact_times, counted = misrounded.load(results / MISROUNDED)
     on_few, since, made_of, called = calls.load(results / CALLS)
+    faded, faded_on = confidence.load(results / GRADIENT)
     sweeps, worst = known_tables.committed(results)
     mine, _ = verdict_file.load(results / MINE)
     libraries, environment = verdict_file.load(results / VERDICTS)
@@ -79,6 +85,8 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         counted=counted,
         processors=processors.load(results / PROCESSORS),
         claims=claims_tables.load(results / CLAIMS),
+        faded=faded,
+        faded_on=faded_on,
         sweeps=sweeps,
         worst=worst,
         mine=mine,

@@ -105,15 +105,16 @@ def table(known: Mapping[Key, Known]) -> str:
 def heads_and_rows(known: Mapping[Key, Known]) -> tuple[list[str], list[list[str]]]:
     """The same, as text."""
     named = {subject for subject, _, _ in known}
+    shown = [name for name in OPERATIONS if any(operation == name for _, operation, _ in known)]
     subjects = [*(name for name in METHODS if name in named), *sorted(named - METHODS.keys())]
     rows = [
         [
             subject,
             name,
-            *(str(known.get((subject, operation, name), "-")) for operation in OPERATIONS),
+            *(str(known.get((subject, operation, name), "-")) for operation in shown),
         ]
         for subject in subjects
         for name in FORMATS
-        if any((subject, operation, name) in known for operation in OPERATIONS)
+        if any((subject, operation, name) in known for operation in shown)
     ]
-    return ["method", "format", *TITLES.values()], rows
+    return ["method", "format", *(TITLES[operation] for operation in shown)], rows

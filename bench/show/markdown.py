@@ -11,6 +11,7 @@ TITLES = {
     "log_softmax": "log-softmax",
     "log_sum_exp": "log-sum-exp",
     "cross_entropy": "cross-entropy",
+    "cross_entropy_gradient": "gradient",
 }
 HEADLINE_COLUMNS = 600
 """Row length at which the headline table and plot give the time."""

@@ -13,7 +13,7 @@ from bench.judge import as_run
 from bench.runs import gather
 from bench.runs.committed import REFERENCE
 from bench.runs.files import RunFileError, write_whole
-from bench.runs.run_file import Run
+from bench.runs.run_file import Run, operations
 from bench.runs.track import Track
 from bench.show import known_tables
 
@@ -66,7 +66,10 @@ def made(
     newest_first = shown[::-1]
     return _filled(
         data=page_data.data(newest_first),
-        headlines=[(run.label, *tables.headline_rows(run)) for run in newest_first],
+        headlines=[
+            (run.label, *tables.headline_rows(run, operations(newest_first)))
+            for run in newest_first
+        ],
         sources=[
             (Path(run.path).name, printable(tables.provenance(run), 400), run.sha256)
             for run in newest_first

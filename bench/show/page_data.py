@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.inputs.cases import CASES
 from bench.measure import witness
 from bench.runs.records import SURVIVAL_THRESHOLDS
+from bench.runs.run_file import operations
 from bench.show import witness_script
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
 from bench.show.tables import provenance
@@ -117,7 +118,7 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "scale": _scale(),
         "thresholds": SURVIVAL_THRESHOLDS,
         "headline": {
-            "operations": len(OPERATIONS),
+            "operations": len(operations(runs)),
             "columns": HEADLINE_COLUMNS,
             "any": OPERATIONS.index("log_softmax"),
         },

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.runs.records import SURVIVAL_THRESHOLDS
+from bench.runs.run_file import operations
 from bench.show import version_plots
 from bench.show.drawing import drawable
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
@@ -56,14 +57,16 @@ class Panels:
     y_label: str
     needs: str
     fill: Callable[[Sequence[Run], Grid, Sequence[str]], None]
-    height: float = 10
-    operations: Sequence[str] = OPERATIONS
+    height: float = 12.5
+    operations: Sequence[str] = OPERATIONS  # of these, what the runs are not too old for
     markers: bool = False
     meaning: Sequence[tuple[str, str, str | None]] = ()
 
     def draw(self, runs: Sequence[Run]) -> Figure:
         """All panels and a legend."""
-        drawn, grid = panels(self.height, self.operations, self.x_label, self.y_label)
+        shown = [name for name in operations(runs) if name in self.operations]
+        height = self.height * len(shown) / len(self.operations)
+        drawn, grid = panels(height, shown, self.x_label, self.y_label)
         self.fill(runs, grid, subjects(runs))
         legend(drawn, runs, self.markers, self.meaning)
         return drawn
@@ -157,7 +160,11 @@ def bounds(runs: Sequence[Run]) -> Figure:
     drawn = Figure(figsize=(10, 6.4), layout="constrained")
     names, cells = subjects(runs), _cells(runs[0].accuracy)
     limits = _limits(runs[0].accuracy)
-    axes = dict(zip(OPERATIONS, drawn.subplots(2, 2, sharex=True, sharey=True).flat, strict=True))
+    shown = operations(runs)
+    grid = drawn.subplots(2, -(-len(shown) // 2), sharex=True, sharey=True).flat
+    axes = dict(zip(shown, grid, strict=False))
+    for unused in list(grid)[len(shown) :]:
+        unused.set_visible(False)
     for operation, ax in axes.items():
         ax.set_title(TITLES[operation])
         _diagonal(ax, limits)

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.runs.run_file import operations
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
-from numerics import FORMATS, METHODS, OPERATIONS, Method
+from numerics import FORMATS, METHODS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +33,17 @@ def efforts(runs: Sequence[Run]) -> str:
     return f"effort {', '.join(f'{run.effort} ({run.label})' for run in runs)}"
 
 
+def _titles(run: Run) -> list[str]:
+    return [TITLES[operation] for operation in operations([run])]
+
+
 def headline(run: Run) -> str:
     """One row for each subject and format: largest ulp errors, failures, bound, time."""
-    return markdown(*headline_rows(run), text=2)
+    return markdown(*headline_rows(run, operations([run])), text=2)
 
 
-def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the headline, as text."""
+def headline_rows(run: Run, shown: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the headline for some operations, as text."""
     seen = ["subject", "operation", "format", "family", "max_ulp", "failures", "elements"]
     accuracy = run.accuracy[[*seen, "claim_ratio"]]
     rows = []
@@ -50,13 +55,14 @@ def headline_rows(run: Run) -> tuple[list[str], list[list[str]]]:
             ordinary = cell[cell["family"] == "random"]
             rows.append(
                 [subject, format_name]
-                + [_worst(ordinary, operation) for operation in OPERATIONS]
+                + [_worst(ordinary, operation) for operation in shown]
                 + [_worst(cell, "log_softmax")]
                 + [f"{int(cell['failures'].sum()):,} of {int(cell['elements'].sum()):,}"]
                 + [ratio(cell["claim_ratio"].max())]
                 + [_time(run.throughput, subject, format_name)]
             )
-    headers = ["method", "format", *TITLES.values(), "log-softmax, any case", "failures"]
+    titles = [TITLES[operation] for operation in shown]
+    headers = ["method", "format", *titles, "log-softmax, any case", "failures"]
     headers += ["measured / bound", f"ns per element, softmax, K = {HEADLINE_COLUMNS}"]
     return headers, rows
 
@@ -90,7 +96,7 @@ def errors_by_method(run: Run) -> str:
             if cells.empty:
                 continue
             shown = []
-            for operation in OPERATIONS:
+            for operation in operations([run]):
                 cell = cells[cells["operation"] == operation]
                 if cell.empty:
                     shown.append("not offered")
@@ -98,7 +104,7 @@ def errors_by_method(run: Run) -> str:
                 error = cell.loc[cell["family"] == "random", "max_ulp"].max()
                 shown.append(f"{figure(error)} ({ratio(cell['claim_ratio'].max())})")
             rows.append([subject, format_name, *shown])
-    return markdown(["method", "format", *TITLES.values()], rows, text=2)
+    return markdown(["method", "format", *_titles(run)], rows, text=2)
 
 
 def exhaustive(run: Run) -> str:
@@ -113,11 +119,11 @@ def exhaustive(run: Run) -> str:
                 f"{figure(mine['max_ulp'][op])} ({figure(mine['mean_ulp'][op])})"
                 if op in mine.index
                 else "not offered"
-                for op in OPERATIONS
+                for op in operations([run])
             ]
             + [str(int(mine["failures"].sum()))]
         )
-    return markdown(["method", *TITLES.values(), "failures"], rows)
+    return markdown(["method", *_titles(run), "failures"], rows)
 
 
 def invariances(run: Run) -> str:
@@ -171,7 +177,7 @@ def accuracy_by_case(run: Run) -> str:
     """For each operation, largest ulp error of each case by subject and format, failures marked."""
     parts = []
     subjects = list(run.accuracy["subject"].unique())
-    for operation in OPERATIONS:
+    for operation in operations([run]):
         table = run.accuracy[run.accuracy["operation"] == operation]
         cells = {
             (row["case"], row["format"], row["subject"]): error_cell(row)
@@ -208,7 +214,7 @@ def throughput_by_shape(run: Run) -> str:
     rows = [
         [TITLES[operation], format_name, subject]
         + [figure(v) for v in table.loc[(operation, format_name, subject)]]
-        for operation in OPERATIONS
+        for operation in operations([run])
         for format_name in FORMATS
         for subject in run.throughput["subject"].unique()
         if (operation, format_name, subject) in table.index

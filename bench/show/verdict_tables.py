@@ -218,7 +218,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     rows = [
         [verdict.subject, TITLES[operation], *_summary_figures(verdict, operation)]
         for verdict in verdicts
-        for operation in OPERATIONS
+        for operation in dict.fromkeys(cell.operation for cell in verdict.cells)
     ]
     return markdown(headers, rows, text=2)
 

@@ -16,10 +16,11 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from bench.judge import by_version
 from bench.judge.diff import MIN_EFFECT
+from bench.runs.run_file import operations
 from bench.show.drawing import drawable
 from bench.show.markdown import figure
 from bench.show.style import CEILING, colour, legend, panels, subjects
-from numerics import FORMATS, OPERATIONS
+from numerics import FORMATS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -77,7 +78,8 @@ def _line(subject: str, names: Sequence[str]) -> dict[str, Any]:
 def error_by_version(runs: Sequence[Run]) -> Figure:
     """Largest ulp error of ordinary rows."""
     y_label = "largest ulp error of ordinary rows (beyond 10¹⁷: on the edge)"
-    drawn, grid = panels(10.5, OPERATIONS, "NumPy", y_label)
+    shown = operations(runs)
+    drawn, grid = panels(2.625 * len(shown), shown, "NumPy", y_label)
     names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         ax.set(yscale="log")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numerics import METHODS
+from numerics import LABELLED, METHODS
 from numerics.formats import FORMATS
 
 
@@ -83,7 +83,7 @@ def script(
     row = as_python(witness, case, format_name)
     if witness["x"] is None:
         imports.append("import bench.inputs.cases  # in a checkout")
-    labels = operation == "cross_entropy"
+    labels = operation in LABELLED
     if labels:
         row += f"\ny = np.array([{witness['label']}])"
     function = "f"
@@ -118,7 +118,7 @@ def pasted(
     found = f"# got {short_hex(witness.got)}, exact {witness.exact}"
     if witness.x is not None and witness.presentation == "plain":
         row = as_python({"x": witness.x}, witness.case, format_name)
-        labels = f", np.array([{witness.label}])" if operation.startswith("cross_entropy") else ""
+        labels = f", np.array([{witness.label}])" if operation in LABELLED else ""
         lines = ["import numpy as np", "from bench.subjects import specs",
                  f"f = specs.function({json.dumps(name)}, {json.dumps(operation)})", row,
                  found, f"print(float(f(x{labels})[0{at}]).hex())"]  # fmt: skip

@@ -21,7 +21,8 @@ from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described, printable
-from numerics import FORMATS, OPERATIONS
+from numerics import FORMATS, LABELLED, OPERATIONS
+from numerics.method import arguments
 
 Function = Callable[..., Any]
 HELP = (
@@ -29,10 +30,10 @@ HELP = (
     "MODULE:FUNCTION or FILE.py:FUNCTION. The function's name is its operation "
     f"({', '.join(OPERATIONS)}), unless one follows: mypkg.ops:my_lse=log_sum_exp. Functions of "
     "one module are one subject; a second one for the same operation is a subject of its own. Each "
-    "is called with a NumPy array of shape (rows, K), cross_entropy with labels of shape (rows,) "
-    "too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a parameter. "
-    f"Functions of {', '.join(arrays.LIBRARIES)} get arrays of theirs, and any function those of "
-    "one that is named: mypkg.ops:softmax@torch, or @torch:cuda"
+    f"is called with a NumPy array of shape (rows, K), {' and '.join(LABELLED)} with labels of "
+    "shape (rows,) too, and works over the last axis; it gets axis=-1 or dim=-1 if it has such a "
+    f"parameter. Functions of {', '.join(arrays.LIBRARIES)} get arrays of theirs, and any function "
+    "those of one that is named: mypkg.ops:softmax@torch, or @torch:cuda"
 )
 ALIASES = {"logsumexp": "log_sum_exp", "reduce_logsumexp": "log_sum_exp"}
 """Operations under the names that libraries have for them."""
@@ -64,7 +65,7 @@ def parsed(text: str) -> Spec:
     Traceback (most recent call last):
     ...
     bench.subjects.specs.SpecError: 'mypkg.ops:soft': soft is not one of softmax, log_softmax, \
-log_sum_exp, cross_entropy; say which it is: mypkg.ops:soft=softmax
+log_sum_exp, cross_entropy, cross_entropy_gradient; say which it is: mypkg.ops:soft=softmax
     """
     named, at, library = text.rpartition("@")
     if not at or library.partition(":")[0] not in arrays.LIBRARIES:
@@ -300,7 +301,7 @@ def _refusal(function: Function, operation: str, format_name: str, theirs: Array
         with quiet():
             if theirs and (narrowed := theirs.narrowed(x)):
                 return narrowed
-            function(*((x, labels) if operation == "cross_entropy" else (x,)))
+            function(*arguments(operation, x, labels))
     except (TypeError, NotImplementedError) as error:
         return described(error)
     except FOREIGN:

@@ -1,4 +1,4 @@
-"""Subjects: anything that computes some of the four operations. Measures nothing."""
+"""Subjects: anything that computes some of the operations. Measures nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOREIGN = (Exception, SystemExit)
 class Subject:
     """A name, a function for each operation that is offered, and the bounds it claims.
 
-    Functions take an array of shape (rows, K), and `cross_entropy` labels as its second argument;
+    Functions take an array of shape (rows, K), and those of `LABELLED` labels as second argument;
     they work over the last axis, and over any with `takes_axis`. `keeps_policy`: claims the
     published policy for special rows; `correctly_rounded`: the nearest number, always. `ours`: has
     to refuse labels out of range, and to give the same bits however the same rows are passed.

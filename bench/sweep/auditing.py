@@ -10,9 +10,9 @@ import numpy as np
 from bench.inputs.cases import Batch
 from bench.inputs.families import Family
 from bench.truth import audit
-from bench.truth.certified import ELEMENTWISE
 from bench.truth.exact import Exact
 from numerics.formats import FloatArray, Format
+from numerics.method import ELEMENTWISE
 
 NEAR_AUDITED = 64
 """Outputs of an operation that are audited for that in a chunk, the first ones of all."""

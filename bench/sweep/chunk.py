@@ -22,9 +22,9 @@ from bench.sweep import identity
 from bench.sweep.auditing import Auditor
 from bench.sweep.summary import Summary, Witness, merged, raised, summarize
 from bench.truth import certified
-from bench.truth.certified import ELEMENTWISE
 from bench.truth.exact import Exact
 from numerics.formats import FORMATS, FloatArray, Format
+from numerics.method import ELEMENTWISE, arguments
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,9 @@ class _Running:
 def called(subject: Subject, operation: str, batch: Batch) -> FloatArray:
     """What a subject returns for a block; TypeError where that has another shape or dtype."""
     x, labels = batch.x.copy(), batch.labels.copy()
-    arguments = (x, labels) if operation == "cross_entropy" else (x,)
     function: Callable[..., Any] = subject.functions[operation]
     with quiet():
-        got = np.asarray(function(*arguments))
+        got = np.asarray(function(*arguments(operation, x, labels)))
     shape = x.shape if operation in ELEMENTWISE else x.shape[:1]
     if got.shape != shape or got.dtype != x.dtype:
         raise TypeError(f"returned {got.dtype} of shape {got.shape}, not {x.dtype} of {shape}")

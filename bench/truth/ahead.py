@@ -20,6 +20,7 @@ from bench.truth.exact import Exact
 from bench.truth.reference import children_deaf_to_ctrl_c
 from bench.truth.values import exact_values
 from numerics.formats import FORMATS
+from numerics.method import LABELLED
 
 Key: TypeAlias = tuple[str, str, str]
 """Operation, case, format."""
@@ -46,10 +47,10 @@ kept = lru_cache(maxsize=512)(of)
 
 
 def computed(operation: str, case: Case, format_name: str) -> list[Exact] | None:
-    """The values of a case; None for cross-entropy where a label is out of range."""
+    """The values of a case; None where a label is out of range of an operation that has some."""
     format = FORMATS[format_name]
     batches = case.batches(format)
-    if operation.startswith("cross_entropy") and not all(b.labels_in_range for b in batches):
+    if operation in LABELLED and not all(b.labels_in_range for b in batches):
         return None
     return exact_values(operation, batches, format)
 

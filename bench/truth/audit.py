@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from bench.inputs.cases import SEED, Batch
 from bench.runs.files import write_whole
-from bench.truth.certified import ELEMENTWISE
 from bench.truth.exact import DisagreementError, Exact
 from bench.truth.reference import compute
 from numerics.formats import FloatArray, Format
+from numerics.method import ELEMENTWISE
 from numerics.rows import Labels
 
 ONE_IN = 100_000

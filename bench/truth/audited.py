@@ -16,11 +16,10 @@ import numpy as np
 from bench.inputs.cases import Batch
 from bench.truth import audit, certified
 from bench.truth.audit import Rows
-from bench.truth.certified import ELEMENTWISE
 from bench.truth.exact import Exact
-from bench.truth.reference import Cache, Job, references
+from bench.truth.reference import Cache, Job, defined, references
 from numerics.formats import FORMATS
-from numerics.method import OPERATIONS
+from numerics.method import ELEMENTWISE
 
 Chosen: TypeAlias = Sequence[Rows]
 """Rows of each batch."""
@@ -31,8 +30,8 @@ def exact_values(
 ) -> Iterator[tuple[int, dict[str, Exact]]]:
     """Yield (index of the job, its exact values), each after mpmath has agreed on a sample.
 
-    All operations, flat in the order of batches, rows and columns, but cross-entropy where a label
-    is out of range. DisagreementError, with the row in a file beside the cache.
+    All that are `defined`, flat in the order of batches, rows and columns. DisagreementError, with
+    the row in a file beside the cache.
     """
     chosen = [_sampled(batches) for batches, _ in jobs]
     parts = [_part(job, rows) for job, rows in zip(jobs, chosen, strict=True)]
@@ -67,8 +66,7 @@ def of(job: Job) -> dict[str, Exact]:
         operation: _joined(
             [certified.evaluate(operation, batch.x, batch.labels, format) for batch in batches]
         )
-        for operation in OPERATIONS
-        if operation != "cross_entropy" or all(batch.labels_in_range for batch in batches)
+        for operation in defined(batches)
     }
 
 

@@ -7,7 +7,9 @@ exponential. It is not believed: `audit` holds it to mpmath.
 
 Where a softmax is so near a power of two that no stage sees on which side, algebra does: it is
 below 1/t if t logits are the largest and another one is finite; of two that differ, the larger
-has more than 1/2; equal ones have 1/n.
+has more than 1/2; equal ones have 1/n. So does 1 - p_y, the gradient at the label: of a logit of
+-inf it is 1, and of one that others can be seen beside less; of two that differ, it is p of the
+other.
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ from numerics.exact.decimals import Interval
 from numerics.exact.rounding import lowest_unit, magnitudes
 from numerics.exact.stages import BATCH, LONGEST, Stage, flushes_subnormal, stages_of
 from numerics.formats import FP64, FloatArray, Format
-from numerics.rows import POLICIES, Labels, at_label, special_rows
+from numerics.method import ELEMENTWISE, LABELLED
+from numerics.rows import POLICIES, Labels, Special, at_label, special_rows
 
-ELEMENTWISE = ("softmax", "log_softmax")
+SHARES = ("softmax", "cross_entropy_gradient")
+"""The operations whose results are 1 at most in magnitude."""
 
 Last: TypeAlias = Callable[..., None]
 """What is done with the outputs that no other stage tells."""
@@ -42,7 +46,7 @@ class FlushedError(RuntimeError):
 def evaluate(operation: str, x: FloatArray, labels: Labels, format: Format) -> Exact:
     """Exact values of an operation on rows of shape (rows, K), flat; special rows by the policy.
 
-    Labels are for cross_entropy, from 0 to K - 1.
+    Labels are for the operations that take them, from 0 to K - 1.
     """
     return _evaluated(operation, x, labels, format, None, _decide).exact()
 
@@ -92,12 +96,12 @@ def _batch(
     with np.errstate(all="ignore"):
         _fill(stages, operation, x, labels, out, format, None, last)
     for at, value in special:
-        if not math.isfinite(value):
+        if not np.isfinite(value).all():
             out.significand[at], out.fraction[at] = value, 0.0
             out.exponent[at] = lowest_unit(format)
 
 
-def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
+def _special(operation: str, x: FloatArray) -> Special:
     """Rows that the policy decides; looking at all logits at once is quicker than row by row."""
     if magnitudes(x).max(initial=0) < magnitudes(np.array(np.inf, x.dtype)):
         return []
@@ -121,11 +125,11 @@ def _fill(
     for where, value in stages[0].operations[operation](x, labels, wanted):
         found = places(value.enclosed(), format)
         out.put(where, found, None if wanted is None else wanted[where])
-    if operation == "softmax":
-        _take_sides(x, out, format)
+    if operation in SHARES:
+        _take_sides(x, labels if operation in LABELLED else None, out, format)
     elif operation == "log_sum_exp":
         _doubt_signs(x, out)
-    if format == FP64 and operation != "softmax":
+    if format == FP64 and operation not in SHARES:
         _doubt_overflow(operation, x, labels, out)
     unsure = out.knowledge != SURE
     at = np.flatnonzero(unsure.reshape(len(x), -1).any(axis=1))
@@ -154,28 +158,59 @@ def _doubt_overflow(operation: str, x: FloatArray, labels: Labels, out: Places) 
         out.knowledge[infinite & np.isfinite(logits)] = UNSURE
 
 
-def _take_sides(x: FloatArray, out: Places, format: Format) -> None:
-    """On which side of a power of two the softmax of a logit is, where algebra says it."""
+def _take_sides(x: FloatArray, labels: Labels | None, out: Places, format: Format) -> None:
+    """On which side of a power of two a softmax or 1 - p_y is, where algebra says it."""
     row, column = np.nonzero(out.knowledge == AT_POWER)
     if not row.size:
         return
-    rows, which = np.unique(row, return_inverse=True)
-    finite = np.count_nonzero(x[rows] > -np.inf, axis=1)[which]
-    tied = np.count_nonzero(x[rows] == x[rows].max(axis=1, keepdims=True), axis=1)[which]
-    of_largest = x[row, column] == x[rows].max(axis=1)[which]
-    equal = tied == finite
     inverse = np.ldexp(1.0, 1 - format.precision - out.exponent[row, column])
-    of_two = (inverse == 2) & (finite == 2)
-    below = ~equal & np.where(of_largest, inverse == tied, of_two)
-    above = ~equal & of_largest & of_two
-    fraction = out.fraction[row, column]
+    equal, below, above = _sides_of_softmax(x, row, column, inverse)
+    if labels is not None:
+        found = _sides_at_label(x, row, column, inverse)
+        at = labels[row] == column
+        equal, below, above = np.where(at, found, (equal, below, above))
+    sign = np.copysign(1.0, out.significand[row, column])
+    fraction = sign * out.fraction[row, column]
     hidden = 2.0 ** (format.precision - 1)
-    out.significand[row, column] = np.where(below, 2 * hidden, hidden)
+    out.significand[row, column] = sign * np.where(below, 2 * hidden, hidden)
     fraction = np.where(below, np.minimum(2 * fraction, 0), np.maximum(fraction, 0))
-    out.fraction[row, column] = np.where(equal, 0.0, fraction)
+    out.fraction[row, column] = np.where(equal, 0.0, sign * fraction)
     out.exponent[row, column] -= below
     known = np.where(equal | below | above, np.uint8(SURE), np.uint8(UNSURE))
     out.knowledge[row, column] = known
+
+
+Sides = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+"""Of outputs next to a power of two: whether each is equal to it, below it, above it."""
+
+
+def _sides_of_softmax(x: FloatArray, row: Labels, column: Labels, inverse: FloatArray) -> Sides:
+    """Of the softmax of logits, each next to 1 / inverse."""
+    finite, tied, of_largest = _counted(x, row, column)
+    equal, of_two = tied == finite, (inverse == 2) & (finite == 2)
+    below = ~equal & np.where(of_largest, inverse == tied, of_two)
+    return equal, below, ~equal & of_largest & of_two
+
+
+def _sides_at_label(x: FloatArray, row: Labels, column: Labels, inverse: FloatArray) -> Sides:
+    """Of 1 - p of logits, each next to 1 / inverse: of two finite ones, p of the other."""
+    finite, tied, of_largest = _counted(x, row, column)
+    masked, of_two = np.isneginf(x[row, column]), (inverse == 2) & (finite == 2)
+    equal = masked | (of_two & (tied == 2))
+    below = ~equal & ((inverse == 1) | (of_two & of_largest))
+    # One of two largest logits has less than 1/2 where a third has some; all others then have more.
+    above = (inverse == 2) & ~of_largest & (finite == 2)
+    above |= (inverse == 2) & of_largest & (tied == 2) & (finite > 2)
+    return equal, below, ~equal & above
+
+
+def _counted(x: FloatArray, row: Labels, column: Labels) -> tuple[Labels, Labels, Labels]:
+    """How many logits of a row are finite, how many are the largest, and whether this one is."""
+    rows, which = np.unique(row, return_inverse=True)
+    largest = x[rows].max(axis=1)
+    finite = np.count_nonzero(x[rows] > -np.inf, axis=1)[which]
+    tied = np.count_nonzero(x[rows] == largest[:, np.newaxis], axis=1)[which]
+    return finite, tied, x[row, column] == largest[which]
 
 
 def _leave(
@@ -207,10 +242,10 @@ def _decide(
     for at in zip(*map(np.ndarray.tolist, np.nonzero(asked)), strict=True):
         i = at[0]
         row = rows.setdefault(i, decimals.Row(x[i]))
-        logit = row.logits[at[1] if len(at) == 2 else int(labels[i])]
-        if operation == "log_sum_exp":
-            logit = row.largest
-        parts = _known(operation, format) if logit is None else _narrowed(row, operation, logit)
+        result, logit = row.sought(
+            operation, at[-1] if len(at) == 2 else int(labels[i]), int(labels[i])
+        )
+        parts = _known(result, format) if logit is None else _narrowed(row, result, logit)
         out.significand[at], out.fraction[at], out.exponent[at] = parts
         out.knowledge[at] = SURE
 
@@ -220,8 +255,11 @@ Parts = tuple[float, float, int]
 
 def _known(operation: str, format: Format) -> Parts:
     """Of a logit of -inf."""
-    values = {"softmax": 0.0, "log_softmax": -math.inf, "cross_entropy": math.inf}
-    return values[operation], 0.0, lowest_unit(format)
+    value = decimals.OF_MINUS_INFINITY[operation]
+    if math.isinf(value):
+        return value, 0.0, lowest_unit(format)
+    (significand, exponent), fraction = _place(Fraction(value), format)
+    return float(significand), float(fraction), exponent
 
 
 def _narrowed(row: decimals.Row, operation: str, logit: Fraction) -> Parts:

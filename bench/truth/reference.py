@@ -1,4 +1,4 @@
-"""The truth: the four operations in mpmath, on the input as rounded to the format under test.
+"""The truth: the operations in mpmath, on the input as rounded to the format under test.
 
 `compute` evaluates the definitions at a precision and again at twice that precision, and goes on
 doubling until both agree to 2^-20 ulp. `Cache` keeps the exact values on disk. Knows no subject.
@@ -27,7 +27,7 @@ from bench.runs.files import write_whole
 from bench.truth.definitions import definitions, special_row
 from bench.truth.exact import LAYOUT, Exact, split, unpack
 from numerics.formats import FORMATS, FloatArray, Format
-from numerics.method import OPERATIONS
+from numerics.method import ELEMENTWISE, LABELLED, OPERATIONS
 
 PRECISION = 113
 """Bits at which the definitions are evaluated first."""
@@ -43,13 +43,9 @@ VERSION = 4
 def compute(batches: Sequence[Batch], format: Format) -> dict[str, Exact]:
     """All operations on all rows, flat in the order of batches, rows and columns.
 
-    Where a label is out of range there is no cross-entropy, and the dictionary leaves it out.
+    Those that are not `defined` are left out.
     """
-    operations = [
-        operation
-        for operation in OPERATIONS
-        if operation != "cross_entropy" or all(batch.labels_in_range for batch in batches)
-    ]
+    operations = defined(batches)
     parts: dict[str, list[npt.NDArray[np.void]]] = {operation: [] for operation in operations}
     for batch in batches:
         for row, label in zip(batch.x, batch.labels, strict=True):
@@ -59,12 +55,20 @@ def compute(batches: Sequence[Batch], format: Format) -> dict[str, Exact]:
     return {operation: unpack(np.concatenate(parts[operation])) for operation in operations}
 
 
+def defined(batches: Sequence[Batch]) -> list[str]:
+    """The operations that there are: where a label is out of range, those without labels."""
+    in_range = all(batch.labels_in_range for batch in batches)
+    return [operation for operation in OPERATIONS if in_range or operation not in LABELLED]
+
+
 def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDArray[np.void]]:
     special = special_row(row)
     values, positions, counts = np.unique(row, return_inverse=True, return_counts=True)
     if special is None:
         by_value = _agreed(
-            lambda: definitions([mp.mpf(float(v)) for v in values], counts.tolist(), row[label]),
+            lambda: definitions(
+                [mp.mpf(float(v)) for v in values], counts.tolist(), mp.mpf(float(row[label]))
+            ),
             format,
             PRECISION + _bits_between(values),
         )
@@ -75,7 +79,9 @@ def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDA
         )
     for operation in ("softmax", "log_softmax"):
         by_value[operation] = by_value[operation][positions]
-    return by_value
+    gradient = by_value["softmax"].copy()
+    gradient[label] = by_value["cross_entropy_gradient"][0]
+    return by_value | {"cross_entropy_gradient": gradient}
 
 
 def row_values(
@@ -176,7 +182,7 @@ def cache_key(input_checksum: str, operation: str, format: Format) -> str:
 def _counts(batches: Sequence[Batch]) -> dict[str, int]:
     elements = sum(batch.x.size for batch in batches)
     rows = sum(batch.x.shape[0] for batch in batches)
-    return dict(zip(OPERATIONS, (elements, elements, rows, rows), strict=True))
+    return {name: elements if name in ELEMENTWISE else rows for name in OPERATIONS}
 
 
 Job: TypeAlias = tuple[Sequence[Batch], str]
@@ -188,9 +194,7 @@ def lookup(job: Job, cache: Cache) -> dict[str, Exact] | None:
     batches, format_name = job
     input_checksum, counts = checksum(batches), _counts(batches)
     found = {}
-    for operation in OPERATIONS:
-        if operation == "cross_entropy" and not all(b.labels_in_range for b in batches):
-            continue
+    for operation in defined(batches):
         key = cache_key(input_checksum, operation, FORMATS[format_name])
         exact = cache.load(key, counts[operation])
         if exact is None:

@@ -19,8 +19,8 @@ from bench.truth import certified
 from bench.truth.exact import LAYOUT, Exact, unpack
 from bench.truth.reference import row_values
 from numerics.formats import FloatArray, Format
+from numerics.method import ELEMENTWISE
 
-ELEMENTWISE = ("softmax", "log_softmax")
 TOGETHER = 2**15
 """So many logits of rows of several lengths are asked at once."""
 _SPECIAL = [KINDS.index(kind) for kind in SPECIAL]
@@ -115,6 +115,8 @@ def _in_closed_form(
     operation: str, batch: Batch, row: int, format: Format
 ) -> npt.NDArray[np.void] | np.void:
     x, label = batch.x[row], int(batch.labels[row]) % batch.x.shape[1]
+    if operation == "cross_entropy_gradient":
+        return _gradient_in_closed_form(batch, row, format)
     kind = KINDS[int(kinds_of(x[np.newaxis])[0])]
     if kind in SPECIAL:
         value = {"empty": -np.inf, "+inf": np.inf, "NaN": np.nan}[kind]
@@ -129,6 +131,19 @@ def _in_closed_form(
     for where, at_value in ((~masked, True), (masked, False)):
         if where.any():
             result[where] = _equal(operation, largest, count, x.size, at_value, format)
+    return result
+
+
+def _gradient_in_closed_form(batch: Batch, row: int, format: Format) -> npt.NDArray[np.void]:
+    """Softmax, but at the label."""
+    x, label = batch.x[row], int(batch.labels[row]) % batch.x.shape[1]
+    result = np.empty(x.size, LAYOUT)
+    result[:] = _in_closed_form("softmax", batch, row, format)
+    special = not np.isfinite(x.max())
+    value = float(x.max())
+    count = x.size if special else int(x.size - np.isneginf(x).sum())
+    on_mask = not special and bool(np.isneginf(x[label]))
+    result[label] = _equal("cross_entropy_gradient", value, count, x.size, not on_mask, format)
     return result
 
 

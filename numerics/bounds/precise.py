@@ -6,6 +6,7 @@ import numpy as np
 
 from numerics.bounds.shifted import (
     log1p_cross_entropy,
+    log1p_cross_entropy_gradient,
     log1p_log_softmax,
     log1p_log_sum_exp,
     log1p_softmax,
@@ -70,6 +71,18 @@ def compensated_cross_entropy(rows: RowFacts) -> Array:
     return rows.at_label(compensated_log_softmax(rows))
 
 
+def compensated_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """(a / (t + e_y)) 2^n, and t / (t + e_y) at the label: pairs, the remainder, and one rounding.
+
+    The sum t + e_y errs as 1 + r does, and t by a pair; what underflows of t is 0 beside e_y = 1.
+    """
+    if rows.format == FP16:
+        return rounded_once(rows.gradient, compensated_cross_entropy_gradient(widen(rows)), rows)
+    roundings = 1 + 3 * PAIR + _in_pairs(rows)[0]
+    floor = 2 * rows.format.smallest_normal
+    return relative(rows.gradient, roundings, rows.format) + floor
+
+
 # --- widened ------------------------------------------------------------------------------------
 
 
@@ -109,6 +122,11 @@ def widened_cross_entropy(rows: RowFacts) -> Array:
     return rounded_once(exact, log1p_cross_entropy(widen(rows)), rows)
 
 
+def widened_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """log1p_cross_entropy_gradient in the wider format, rounded once."""
+    return rounded_once(rows.gradient, log1p_cross_entropy_gradient(widen(rows)), rows)
+
+
 # --- exact --------------------------------------------------------------------------------------
 
 
@@ -143,3 +161,8 @@ def exact_log_sum_exp(rows: RowFacts) -> Array:
 def exact_cross_entropy(rows: RowFacts) -> Array:
     """Correct rounding."""
     return rows.at_label(exact_log_softmax(rows))
+
+
+def exact_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """Correct rounding."""
+    return _half_an_ulp(rows.gradient, rows)

@@ -7,8 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from numerics.bounds.steps import final_rounding, log_of, quotient, relative, sum_depth, underflow
+from numerics.bounds.steps import (
+    final_rounding,
+    less_one,
+    log_of,
+    quotient,
+    relative,
+    sum_depth,
+    underflow,
+)
 from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums
+from numerics.formats import FP16
 from numerics.online import BLOCK
 
 # --- What stable, online and base2 do with a shift and the logarithm of a sum ---------------------
@@ -80,6 +89,11 @@ def stable_cross_entropy(rows: RowFacts) -> Array:
     return _cross_entropy(rows, _stable_log(rows))
 
 
+def stable_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of stable_softmax, and of the subtraction."""
+    return less_one(rows, stable_softmax(rows))
+
+
 # --- log1p --------------------------------------------------------------------------------------
 
 
@@ -128,6 +142,35 @@ def log1p_cross_entropy(rows: RowFacts) -> Array:
     return rows.at_label(log1p_log_softmax(rows))
 
 
+def log1p_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """e_i / (t + e_y), and -t / (t + e_y) at the label, t the sum of all terms but e_y.
+
+    If t errs by D u and e_y by d u, then t / (t + e_y) errs by (D p_y + d (1 - p_y)) u over the
+    computed sum, which is at least t + e_y less D u and d u: algebra, to no order. Then the
+    addition and the quotient are rounded, in fp16 once more. So this is a relative bound.
+    """
+    u, unit = rows.format.unit_roundoff, on_sums(rows.format)[1]
+    of_others, of_label = _split_error(rows)
+    total = 1 + rows.others[:, 0]
+    p_y, share = rows.at_label(rows.softmax), rows.at_label(rows.gradient)
+    lowest = np.maximum(total - u * (of_others + of_label), u)
+    error = (of_others * p_y + of_label * share) / lowest
+    error += relative(share + u * error, np.array(2 * unit), rows.format)
+    last = share if rows.format == FP16 else 0 * share
+    at_label = final_rounding(last, error, rows.format)
+    of_total = (of_others + of_label) / total + unit
+    return rows.with_label(quotient(rows, _shifted_exp(rows), of_total[:, np.newaxis]), at_label)
+
+
+def _split_error(rows: RowFacts) -> tuple[Array, Array]:
+    """Errors of the sum of all terms but the label's, and of that term; as in `_others_error`."""
+    exp, depth = _shifted_exp(rows), sum_depth(rows, rows.x.shape[1])
+    lost = underflow(rows, ELEMENTARY[rows.format.name].exp)[:, 0]
+    of_others = relative(rows.without_label, exp + depth, rows.format).sum(axis=1)
+    of_label = rows.at_label(relative(rows.shifted_exp, exp, rows.format))
+    return of_others + lost, of_label + lost
+
+
 # --- division_free ------------------------------------------------------------------------------
 
 
@@ -156,6 +199,11 @@ division_free_log_sum_exp = stable_log_sum_exp
 def division_free_cross_entropy(rows: RowFacts) -> Array:
     """log_sum_exp(x) - x_y: as division_free_log_softmax, at the label."""
     return rows.at_label(division_free_log_softmax(rows))
+
+
+def division_free_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of division_free_softmax, and of the subtraction."""
+    return less_one(rows, division_free_softmax(rows))
 
 
 # --- online -------------------------------------------------------------------------------------
@@ -204,6 +252,11 @@ def online_cross_entropy(rows: RowFacts) -> Array:
     return _cross_entropy(rows, _online_log(rows))
 
 
+def online_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of online_softmax, and of the subtraction."""
+    return less_one(rows, online_softmax(rows))
+
+
 # --- base2 --------------------------------------------------------------------------------------
 
 
@@ -244,3 +297,8 @@ def base2_log_softmax(rows: RowFacts) -> Array:
 def base2_cross_entropy(rows: RowFacts) -> Array:
     """(m + log2(s) ln 2) - x_y."""
     return _cross_entropy(rows, _base2_log(rows))
+
+
+def base2_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of base2_softmax, and of the subtraction."""
+    return less_one(rows, base2_softmax(rows))

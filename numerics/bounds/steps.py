@@ -62,3 +62,15 @@ def final_rounding(exact: Array, before: Array, format: Format) -> Array:
     magnitude = np.where(np.isfinite(exact), np.abs(exact), 0.0)
     with np.errstate(over="ignore"):
         return magnitude + (1 + format.unit_roundoff) * before + format.smallest_normal
+
+
+def less_one(rows: RowFacts, of_softmax: Array) -> Array:
+    """p_i, and p_y - 1 at the label: the error of p_y, and the subtraction; in fp16 two roundings.
+
+    Absolute: where p_y is near 1 the subtraction is exact, but what p_y errs by, units of u, may be
+    all that it leaves.
+    """
+    rest = rows.at_label(rows.gradient)
+    narrowed = FP32_IN_FP16 * rest if rows.format == FP16 else 0.0
+    subtracted = final_rounding(rest, rows.at_label(of_softmax) + narrowed, rows.format)
+    return rows.with_label(of_softmax, subtracted)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from numerics.bounds.steps import final_rounding, quotient, relative, sum_depth
+from numerics.bounds.steps import final_rounding, less_one, quotient, relative, sum_depth
 from numerics.facts import (
     ELEMENTARY,
     Array,
@@ -88,6 +88,11 @@ def naive_cross_entropy(rows: RowFacts) -> Array:
     return rows.at_label(naive_log_softmax(rows))
 
 
+def naive_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of naive_softmax, and of the subtraction."""
+    return less_one(rows, naive_softmax(rows))
+
+
 # --- two_pass -----------------------------------------------------------------------------------
 
 
@@ -153,3 +158,8 @@ def two_pass_log_softmax(rows: RowFacts) -> Array:
 def two_pass_cross_entropy(rows: RowFacts) -> Array:
     """y - x_y: as two_pass_log_softmax, at the label."""
     return rows.at_label(two_pass_log_softmax(rows))
+
+
+def two_pass_cross_entropy_gradient(rows: RowFacts) -> Array:
+    """softmax(x)_i - [i = y]: the error of two_pass_softmax, and of the subtraction."""
+    return less_one(rows, two_pass_softmax(rows))

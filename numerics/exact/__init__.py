@@ -1,6 +1,6 @@
 """exact: every output is the floating-point number nearest to the true value, ties to even.
 
-    exact(x) = round(f(x)),   f one of the four operations on the input as it is
+    exact(x) = round(f(x)),   f one of the operations on the input as it is
 
 Idea: compute with a proved error bound and look whether all numbers within it are rounded to the
 same one; what is undecided is computed again with more digits (Ziv 1991). Four stages: fp64 for
@@ -23,7 +23,6 @@ A zero has the sign of the value that was rounded to it: exp(-1000) to +0, log(1
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -33,8 +32,8 @@ from numerics import rows
 from numerics.exact.rounding import magnitudes
 from numerics.exact.stages import BATCH, evaluate, stages_of
 from numerics.formats import FloatArray, format_of
-from numerics.method import OPERATIONS, Method, operation
-from numerics.rows import POLICIES, Labels, Rows, special_rows
+from numerics.method import LABELLED, OPERATIONS, Method, operation
+from numerics.rows import POLICIES, Labels, Rows, Special, special_rows
 
 
 @operation("softmax", guarded=False)
@@ -91,6 +90,19 @@ def exact_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return _evaluate("cross_entropy", x, labels)
 
 
+@operation("cross_entropy_gradient", guarded=False)
+def exact_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
+    """exp(x_i) / sum_j exp(x_j) - [i = y], correctly rounded.
+
+    Special rows as `stable_cross_entropy_gradient`, 1/K - 1 rounded correctly, too. Bound:
+    `bounds.exact_cross_entropy_gradient`, half an ulp.
+
+    >>> exact_cross_entropy_gradient([0.0, -40.0], 0)
+    array([-4.24835426e-18,  4.24835426e-18])
+    """
+    return _evaluate("cross_entropy_gradient", x, labels)
+
+
 def undecided(operation: str, x: npt.ArrayLike, y: npt.ArrayLike = 0, /) -> dict[str, int]:
     """How many outputs each stage leaves to the next, over the last axis; the last stage leaves 0.
 
@@ -99,7 +111,7 @@ def undecided(operation: str, x: npt.ArrayLike, y: npt.ArrayLike = 0, /) -> dict
     operation :
         One of `numerics.OPERATIONS`.
     x, y :
-        As for that operation; labels `y` are for cross_entropy alone.
+        As for that operation; labels `y` only if it takes them.
 
     Raises
     ------
@@ -114,7 +126,7 @@ def undecided(operation: str, x: npt.ArrayLike, y: npt.ArrayLike = 0, /) -> dict
         raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, not {operation!r}")
     format = format_of(rows.as_floating(x).dtype)
     counts = Counter({stage.name: 0 for stage in stages_of(format)})
-    labels = y if operation == "cross_entropy" else 0
+    labels = y if operation in LABELLED else 0
     rows.labelled(lambda x, labels: _counted(operation, x, labels, counts), x, labels, -1)
     return dict(counts)
 
@@ -137,12 +149,12 @@ def _evaluate(
         labels = np.broadcast_to(np.intp(0), len(x)) if labels is None else labels
         out = evaluate(operation, x, labels, stages_of(format_of(x.dtype)), counts)
         for at, value in special:
-            if not math.isfinite(value):
+            if not np.isfinite(value).all():
                 out[at] = value
     return out
 
 
-def _special(operation: str, x: FloatArray) -> list[tuple[npt.NDArray[np.intp], float]]:
+def _special(operation: str, x: FloatArray) -> Special:
     # NumPy has no quick min and max of fp16.
     infinity, flat = magnitudes(np.array(np.inf, x.dtype)), x.reshape(-1)
     parts = (flat[start : start + BATCH] for start in range(0, flat.size, BATCH))
@@ -155,13 +167,20 @@ METHOD = Method(
     "exact",
     "correctly rounded, the same bits everywhere",
     "our own, with the rounding test of Ziv (1991), doi:10.1145/114697.116813",
-    (exact_softmax, exact_log_softmax, exact_log_sum_exp, exact_cross_entropy),
+    (
+        exact_softmax,
+        exact_log_softmax,
+        exact_log_sum_exp,
+        exact_cross_entropy,
+        exact_cross_entropy_gradient,
+    ),
     correctly_rounded=True,
 )
 
 __all__ = [
     "METHOD",
     "exact_cross_entropy",
+    "exact_cross_entropy_gradient",
     "exact_log_softmax",
     "exact_log_sum_exp",
     "exact_softmax",

@@ -161,14 +161,16 @@ class Block:
         """A piece as it lies in the block, or the other way round."""
         return piece.T if self.turned else piece
 
-    def largest_places(self, columns: slice) -> tuple[Any, Any, Any]:
-        """Which rows have their largest logit in a piece, and its place there."""
-        at = self.largest_at - columns.start
+    def places_of(
+        self, column: npt.NDArray[np.intp], columns: slice
+    ) -> tuple[npt.NDArray[np.intp], Any, Any]:
+        """Which rows have the column given for them in a piece, and its place there."""
+        at = column - columns.start
         rows = np.flatnonzero((at >= 0) & (at < columns.stop - columns.start))
         return rows, *((at[rows], rows) if self.turned else (rows, at[rows]))
 
-    def clear_largest(self, columns: slice, *parts: FloatArray) -> None:
-        """Put a 0 where the largest logit of a piece is."""
-        _, *place = self.largest_places(columns)
+    def clear(self, column: npt.NDArray[np.intp], columns: slice, *parts: FloatArray) -> None:
+        """Put a 0 where a piece has the column given for each row."""
+        _, *place = self.places_of(column, columns)
         for part in parts:
             part[tuple(place)] = 0

@@ -5,11 +5,11 @@ numbers come and go as bits, so that no processor mode for subnormal numbers mat
 
 It always ends. By Lindemann's theorem, as Weierstrass completed it (1885), exponentials of
 different algebraic numbers are linearly independent over the algebraic numbers. So
-exp(x_i) / sum_j exp(x_j) is rational only if all finite logits are equal; then it is 1/n, which is
-treated apart. And sum_j exp(x_j) = exp(q) for a rational q only if the sum has one term; so
-log-sum-exp, and what differs from it by a rational number, is irrational but where one logit is
-finite, which is treated apart. An irrational number is no midpoint of two floating-point numbers,
-and intervals that shrink around it leave every midpoint outside in the end.
+exp(x_i) / sum_j exp(x_j), or that less 1, is rational only if all finite logits are equal; then it
+is 1/n, or 1/n - 1, which is treated apart. And sum_j exp(x_j) = exp(q) for a rational q only if the
+sum has one term; so log-sum-exp, and what differs from it by a rational number, is irrational but
+where one logit is finite, which is treated apart. An irrational number is no midpoint of two
+floating-point numbers, and intervals that shrink around it leave every midpoint outside in the end.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ from numerics.formats import FloatArray, Format, format_of
 DIGITS = 60
 """Decimal digits of the first attempt."""
 
+OF_MINUS_INFINITY = {
+    "softmax": 0.0,
+    "log_softmax": -math.inf,
+    "cross_entropy": math.inf,
+    "cross_entropy_gradient": -1.0,
+}
+"""What a logit of -inf has."""
+
 Interval: TypeAlias = tuple[Fraction, Fraction]
 """Two ends that are not part of it; or one number, if both are equal."""
 
@@ -42,40 +50,33 @@ class Row:
         self.largest = max(self.counts)
         self._found: dict[tuple[str, Fraction], int] = {}
 
-    def softmax(self, i: int) -> int:
-        """Bits of exp(x_i) / sum_j exp(x_j)."""
-        x = self.logits[i]
-        return 0 if x is None else self._once("softmax", x)
+    def bits(self, operation: str, i: int, label: int) -> int:
+        """Bits of an operation's result for the logit i, or for the row; the label is y."""
+        result, x = self.sought(operation, i, label)
+        if x is None:
+            return bits_of(OF_MINUS_INFINITY[result], self.format)
+        if (result, x) not in self._found:  # equal logits have equal results
+            self._found[result, x] = self._rounded(self.intervals(result, x))
+        return self._found[result, x]
 
-    def log_softmax(self, i: int) -> int:
-        """Bits of (x_i - m) - l."""
-        x = self.logits[i]
-        return bits_of(-math.inf, self.format) if x is None else self._once("log_softmax", x)
-
-    def log_sum_exp(self) -> int:
-        """Bits of m + l."""
-        return self._once("log_sum_exp", self.largest)
-
-    def cross_entropy(self, label: int) -> int:
-        """Bits of l - (x_y - m)."""
-        x = self.logits[label]
-        return bits_of(math.inf, self.format) if x is None else self._once("cross_entropy", x)
+    def sought(self, operation: str, i: int, label: int) -> tuple[str, Fraction | None]:
+        """Which result that is, of which logit: the gradient is softmax but for the label."""
+        if operation == "log_sum_exp":
+            return operation, self.largest
+        of_softmax = operation == "cross_entropy_gradient" and i != label
+        return "softmax" if of_softmax else operation, self.logits[i]
 
     def intervals(self, operation: str, x: Fraction) -> Iterator[Interval]:
-        """Ever smaller ones around an operation's result for a logit of the row."""
+        """Ever smaller ones around an operation's result for a logit, in a gradient the label's."""
         m, logs = self.largest, self._logs()
         if operation == "softmax":
             return self._softmax(x)
+        if operation == "cross_entropy_gradient":
+            return self._less_one(x)
         if operation == "log_softmax":
             return ((x - m - high, x - m - low) for low, high in logs)
         less = x if operation == "cross_entropy" else 0
         return ((m - less + low, m - less + high) for low, high in logs)
-
-    def _once(self, operation: str, x: Fraction) -> int:
-        """Equal logits have equal results."""
-        if (operation, x) not in self._found:
-            self._found[operation, x] = self._rounded(self.intervals(operation, x))
-        return self._found[operation, x]
 
     def _rounded(self, intervals: Iterator[Interval]) -> int:
         return next(
@@ -89,6 +90,12 @@ class Row:
         for (low, high), context in self._sums():
             of_x = _exp(x - self.largest, context)
             yield of_x[0] / (1 + high), of_x[1] / (1 + low)
+
+    def _less_one(self, x: Fraction) -> Iterator[Interval]:
+        """p - 1; for a largest logit -r / (1 + r), so that no digit of a small r is asked for."""
+        if len(self.counts) > 1 and x == self.largest:
+            return ((-high / (1 + high), -low / (1 + low)) for (low, high), _ in self._sums())
+        return ((low - 1, high - 1) for low, high in self._softmax(x))
 
     def _logs(self) -> Iterator[Interval]:
         """l = log1p(r), exactly 0 where no other logit is finite."""
@@ -175,7 +182,9 @@ def _assembled(whole: int, place: int, negative: bool, format: Format) -> int:
 
 
 def bits_of(x: float, format: Format) -> int:
-    """Bits of an infinity."""
+    """Bits of an infinity, or of a number that the format has."""
+    if math.isfinite(x):
+        return _nearest(Fraction(x), format, round)
     infinity = (2 * format.max_exponent + 1) << (format.precision - 1)
     return infinity | (_sign(format) if x < 0 else 0)
 

@@ -55,9 +55,9 @@ class Exponentials:
         return np.where(lost, FP64.smallest_normal, high), np.where(lost, 0.0, low)
 
 
-def exponential(x: FloatArray) -> Pair:
-    """exp(x) of numbers from LOWEST to 0, as pairs."""
-    return exponentials(x, np.zeros_like(x)).scaled()
+def exponential(x: FloatArray, low: FloatArray | None = None) -> Pair:
+    """exp(x + low) of numbers from LOWEST to 0, as pairs."""
+    return exponentials(x, np.zeros_like(x) if low is None else low).scaled()
 
 
 def exponentials(high: FloatArray, low: FloatArray) -> Exponentials:
@@ -108,16 +108,18 @@ def _pieces(block: Block) -> Iterator[tuple[slice, Exponentials]]:
         yield columns, found
 
 
-def others(block: Block) -> Pair:
-    """r = sum_j exp(x_j - m) without the largest term, which is 1."""
-    return _sum_of_others(block, _pieces(block))
+def others(block: Block, left_out: npt.NDArray[np.intp]) -> Pair:
+    """sum_j exp(x_j - m) without the term of one column of each row: r without the largest."""
+    return _sum_without(block, left_out, _pieces(block))
 
 
-def _sum_of_others(block: Block, pieces: Iterable[tuple[slice, Exponentials]]) -> Pair:
+def _sum_without(
+    block: Block, left_out: npt.NDArray[np.intp], pieces: Iterable[tuple[slice, Exponentials]]
+) -> Pair:
     sums = []
     for columns, found in pieces:
         high, low = found.scaled()
-        block.clear_largest(columns, high, low)
+        block.clear(left_out, columns, high, low)
         sums.append(pairs.total((high, low), block.along))
     return pairs.total((np.stack([s[0] for s in sums]), np.stack([s[1] for s in sums])), 0)
 
@@ -127,7 +129,7 @@ def softmax(x: FloatArray, wanted: Flags | None) -> Iterator[Answer]:
     wanted = np.ones(x.shape, np.bool_) if wanted is None else wanted
     for rows, block in blocks(x, SIZE):
         kept = list(_pieces(block)) if x.shape[1] <= KEPT else None
-        r = _sum_of_others(block, kept or _pieces(block))
+        r = _sum_without(block, block.largest_at, kept or _pieces(block))
         inverse = pairs.reciprocal(pairs.add((np.ones_like(r[0]), np.zeros_like(r[0])), r))
         for columns, found in kept or _pieces(block):
             at, row, column = block.asked(wanted[rows], columns)

@@ -65,9 +65,9 @@ class Exponentials:
     tail: FloatArray
 
 
-def exponential(x: FloatArray) -> Pair:
-    """exp(x) of numbers from LOWEST to 0 as normalised pairs."""
-    found = exponentials(x)
+def exponential(x: FloatArray, low: FloatArray | None = None) -> Pair:
+    """exp(x + low) of numbers from LOWEST to 0 as normalised pairs."""
+    found = exponentials(x, low)
     return fast_two_sum(found.head, found.tail)
 
 
@@ -195,12 +195,12 @@ def _shifted(block: Block, columns: slice) -> Exponentials:
 # --- Sums ----------------------------------------------------------------------------------------
 
 
-def others(block: Block) -> Pair:
-    """r = sum_j exp(x_j - m) without the largest term, which is 1."""
+def others(block: Block, left_out: npt.NDArray[np.intp]) -> Pair:
+    """sum_j exp(x_j - m) without the term of one column of each row: r without the largest."""
     sums = []
     for columns in block.columns():
         found = _shifted(block, columns)
-        block.clear_largest(columns, found.head, found.tail)
+        block.clear(left_out, columns, found.head, found.tail)
         sums.append(_sum(found, block.along))
     return _total(sums)
 

@@ -44,8 +44,8 @@ class Stage(Protocol):
     LEFT_OUT: float
 
     @property
-    def others(self) -> Callable[[Block], Pair]:
-        """r of a block, one a row."""
+    def others(self) -> Callable[[Block, npt.NDArray[np.intp]], Pair]:
+        """Sums of a block, one a row, without the column given for it."""
 
     @property
     def exponential(self) -> Callable[[FloatArray], Pair]:
@@ -60,7 +60,7 @@ def _log_of_sums(
     An l that is all but lost in what was left out is set to 8 LEFT_OUT, and the error to almost
     that: what matters of it is that it is positive (docs/exact.md, "Ties").
     """
-    sums = [stage.others(block) for _, block in parts]
+    sums = [stage.others(block, block.largest_at) for _, block in parts]
     r = (np.concatenate([r[0] for r in sums]), np.concatenate([r[1] for r in sums]))
     (high, low), failed = log1p(r, stage.exponential)
     besides = np.where(r[0] > SMALL, stage.NEWTON_ERROR, stage.LEFT_OUT) + failed
@@ -70,8 +70,8 @@ def _log_of_sums(
     return (high, low), np.where(r[0] > 0, error, 0.0), np.flatnonzero(lost)
 
 
-def _vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Those rows whose l rounds to 0 in every format: masked by -1e9, with one token allowed."""
+def vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Those rows whose r rounds to 0 in every format: masked by -1e9, with one token allowed."""
     if not lost.size:
         return lost
     rows = x[lost]
@@ -81,8 +81,8 @@ def _vanishing(x: FloatArray, lost: npt.NDArray[np.intp]) -> npt.NDArray[np.intp
     return found
 
 
-def _vanished(x: FloatArray, lost: npt.NDArray[np.intp]) -> FloatArray:
-    """Logarithm of what the l of a lost row is at most: K - 1 exponentials of -VANISHING."""
+def vanished(x: FloatArray, lost: npt.NDArray[np.intp]) -> FloatArray:
+    """Logarithm of what the r of a lost row is at most: K - 1 exponentials of -VANISHING."""
     return np.full(lost.size, math.log(x.shape[1]) - VANISHING)
 
 
@@ -121,9 +121,9 @@ def log_softmax(stage: Stage, x: FloatArray, wanted: Flags | None) -> Iterator[A
                 gap = two_sum(block.x[row, column].astype(np.float64), -block.largest[row])
                 log_of_row = -l_high[row], -l_low[row]
                 yield (rows.start + row, column), _difference(gap, log_of_row, error[row], x.dtype)
-    lost = _vanishing(x, lost)
+    lost = vanishing(x, lost)
     if lost.size:
-        yield (lost, x[lost].argmax(axis=1)), nothing_but(-0.0, _vanished(x, lost))
+        yield (lost, x[lost].argmax(axis=1)), nothing_but(-0.0, vanished(x, lost))
 
 
 def _near(rows: slice, block: Block, log: Pair, error: FloatArray) -> Iterator[Answer]:
@@ -176,7 +176,7 @@ def cross_entropy(stage: Stage, x: FloatArray, labels: Labels) -> Iterator[Answe
     high[beyond], low[beyond] = 0.0, 0.0
     total = _sum((high, low), log, error, x.dtype)
     yield slice(None), Known(total, beyond, np.inf, NOTHING)
-    lost = _vanishing(x, lost)
+    lost = vanishing(x, lost)
     lost = lost[(high[lost] == 0) & ~beyond[lost]]
     if lost.size:
-        yield lost, nothing_but(0.0, _vanished(x, lost))
+        yield lost, nothing_but(0.0, vanished(x, lost))

@@ -7,10 +7,11 @@ Every logit is a multiple of 2^-9 and a rest, exactly. The exponential of the fi
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from numerics.exact import double_double, tables
 from numerics.exact.blocks import Block, blocks, row_sums
@@ -190,7 +191,7 @@ def _additions(terms: int, length: int) -> int:
     return count + terms - 1
 
 
-# --- The four operations -------------------------------------------------------------------------
+# --- The operations ------------------------------------------------------------------------------
 
 
 def softmax(x: FloatArray) -> Iterator[Answer]:
@@ -219,23 +220,36 @@ def _summed(block: Block, by_row: bool) -> tuple[list[tuple[slice, FloatArray]] 
 def _log_of_sums(parts: list[tuple[slice, Block]]) -> tuple[FloatArray, FloatArray]:
     """l = log1p(r) and its absolute error, one a row; r as in `extended.others`."""
     length = parts[0][1].length
-    r = np.concatenate([_others(block) for _, block in parts])
-    lowest = min(block.lowest_gap for _, block in parts)
-    left_out = 0.0 if lowest > LOWEST else LEFT_OUT * length
+    others, largest = _splits(parts, [block.largest_at for _, block in parts])
+    r = others / largest
     log, besides = _log1p(r)
-    error = log * (LOG_ERROR + additions(length) * U) + (left_out + besides)
+    error = log * (LOG_ERROR + additions(length) * U) + (_left_out(parts) + besides)
     return log, np.where(r > 0, error, 0.0)
 
 
-def _others(block: Block) -> FloatArray:
-    """r = sum_j exp(x_j - m) without the largest term."""
-    largest, sums = np.ones(block.height), []
+def _split(block: Block, column: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    """sum_j exp(x_j - w) without the term of one column of each row, and that term."""
+    terms, sums = np.ones(block.height), []
     for columns, piece in _pieces(block):
-        rows, *place = block.largest_places(columns)
-        largest[rows] = piece[tuple(place)]
+        rows, *place = block.places_of(column, columns)
+        terms[rows] = piece[tuple(place)]
         piece[tuple(place)] = 0
         sums.append(_sum(piece, block.along, _at_once(block.length)))
-    return _total(sums, block.length) / largest
+    return _total(sums, block.length), terms
+
+
+def _splits(
+    parts: list[tuple[slice, Block]], columns: Sequence[npt.NDArray[np.intp]]
+) -> tuple[FloatArray, ...]:
+    """`_split` of all rows."""
+    found = [_split(block, column) for (_, block), column in zip(parts, columns, strict=True)]
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+
+def _left_out(parts: list[tuple[slice, Block]]) -> float:
+    """What the exponentials below the table may add to r."""
+    lowest = min(block.lowest_gap for _, block in parts)
+    return 0.0 if lowest > LOWEST else LEFT_OUT * parts[0][1].length
 
 
 def _log1p(r: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -290,3 +304,14 @@ def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:
     largest = np.concatenate([block.largest for _, block in parts])
     value = (largest - at_label(x, labels)) + log
     yield slice(None), Numbers(value, error + 6 * U * value)
+
+
+def cross_entropy_gradient(x: FloatArray, labels: Labels) -> Iterator[Answer]:
+    """Softmax, and at the label -t / (t + e), e its term and t the sum of all others."""
+    yield from softmax(x)
+    parts = _blocks(x)
+    others, term = _splits(parts, [labels[rows] for rows, _ in parts])
+    share = others / (others + term)
+    error = share * (LOG_ERROR + additions(x.shape[1]) * U) + _left_out(parts)
+    found = Numbers(0.0 - share, np.where(others > 0, error, 0.0))
+    yield (np.arange(len(x)), labels), found

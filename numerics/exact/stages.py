@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from numerics.exact import decimals, double_double, extended, logs, plain
+from numerics.exact import decimals, double_double, extended, gradient, logs, plain
 from numerics.exact.rounding import Flags, codes_of, magnitudes
 from numerics.exact.values import Answer
 from numerics.formats import FP64, FloatArray, Format, format_of
+from numerics.method import ELEMENTWISE
 from numerics.rows import Labels
 
 BATCH = 2**17
@@ -32,7 +33,7 @@ Operation: TypeAlias = Callable[[FloatArray, Labels, Flags | None], Iterator[Ans
 
 @dataclass(frozen=True)
 class Stage:
-    """A precision: its name and the four operations."""
+    """A precision: its name and the operations."""
 
     name: str
     operations: dict[str, Operation]
@@ -44,6 +45,9 @@ def _stage(name: str, module: Any) -> Stage:
         "log_softmax": lambda x, labels, wanted: logs.log_softmax(module, x, wanted),
         "log_sum_exp": lambda x, labels, wanted: logs.log_sum_exp(module, x),
         "cross_entropy": lambda x, labels, wanted: logs.cross_entropy(module, x, labels),
+        "cross_entropy_gradient": lambda x, labels, wanted: gradient.cross_entropy_gradient(
+            module, x, labels, wanted
+        ),
     }
     return Stage(name, operations)
 
@@ -55,6 +59,9 @@ PLAIN = Stage(
         "log_softmax": lambda x, labels, wanted: plain.log_softmax(x),
         "log_sum_exp": lambda x, labels, wanted: plain.log_sum_exp(x),
         "cross_entropy": lambda x, labels, wanted: plain.cross_entropy(x, labels),
+        "cross_entropy_gradient": (
+            lambda x, labels, wanted: plain.cross_entropy_gradient(x, labels)
+        ),
     },
 )
 EXTENDED = _stage("extended", extended)
@@ -84,8 +91,7 @@ def evaluate(
 
     `counts` gains the number of outputs that each stage leaves undecided.
     """
-    elementwise = operation in ("softmax", "log_softmax")
-    out = np.empty(x.shape if elementwise else x.shape[:1], x.dtype)
+    out = np.empty(x.shape if operation in ELEMENTWISE else x.shape[:1], x.dtype)
     if x.shape[1] > LONGEST:
         stages = ()
     _fill(operation, x, labels, stages, Counter() if counts is None else counts, out, None)
@@ -171,8 +177,6 @@ def _decide(
         row = decimals.Row(logits)
         if out.ndim == 2:
             at = range(logits.size) if wanted is None else np.flatnonzero(wanted[i]).tolist()
-            codes[i, at] = [getattr(row, operation)(j) for j in at]
-        elif operation == "cross_entropy":
-            codes[i] = row.cross_entropy(label)
+            codes[i, at] = [row.bits(operation, j, label) for j in at]
         else:
-            codes[i] = row.log_sum_exp()
+            codes[i] = row.bits(operation, label, label)

@@ -2,6 +2,7 @@
 
     softmax(x)_i = exp(x_i) / sum_j exp(x_j)            when the sum is neither huge nor tiny
     log_softmax(x)_i = (x_i - m) - log1p(r)                 as `log1p`
+    p_y - 1 = -sum_{j != y} exp(x_j) / sum_j exp(x_j)
 
 Idea: a row's largest logit costs more to find than all else but exp, and exp(x_j) overflows for
 few rows. So exponentiate first and look at the sum: where it is out of range, do the row again
@@ -43,7 +44,7 @@ def fast_softmax(x: ArrayLike, /, *, axis: Axis = -1, out: Out = None, workers: 
     """
     if (shift := few.shift_of(x, axis, out, workers)) is not None:
         return few.softmax(x, shift)
-    return stream.apply(kernels.softmax, x, axis, out, workers, in_out=True)
+    return stream.apply(kernels.softmax, x, axis, out, workers, in_out=True, reduces=False)
 
 
 def fast_log_softmax(
@@ -60,7 +61,7 @@ def fast_log_softmax(
     """
     if few.shift_of(x, axis, out, workers) is not None:
         return few.log_softmax(x)
-    return stream.apply(kernels.log_softmax, x, axis, out, workers)
+    return stream.apply(kernels.log_softmax, x, axis, out, workers, reduces=False)
 
 
 def fast_log_sum_exp(
@@ -95,11 +96,42 @@ def fast_cross_entropy(
     return stream.apply(kernels.cross_entropy, x, only(axis), out, workers, labels=y)
 
 
+def fast_cross_entropy_gradient(
+    x: ArrayLike, y: ArrayLike, /, *, axis: int = -1, out: Out = None, workers: Cores = 1
+) -> Any:
+    """softmax(x)_i, and at the label -sum_{j != y} exp(x_j) / sum_j exp(x_j): no digit cancels.
+
+    Parameters and errors: as `fast_softmax`; labels and special rows: as
+    `stable_cross_entropy_gradient`. Bound: `bounds.fast_cross_entropy_gradient`, relative.
+
+    >>> import numpy as np
+    >>> bool(fast_cross_entropy_gradient([0.0, -40.0], 0)[0] == -np.exp(-40.0))
+    True
+    """
+    if (shift := few.shift_of(x, axis, out, workers)) is not None:
+        return few.cross_entropy_gradient(x, shift, y)
+    kernel = kernels.cross_entropy_gradient
+    return stream.apply(kernel, x, only(axis), out, workers, in_out=True, reduces=False, labels=y)
+
+
 METHOD = Method(
     "fast",
     "blocks in the cache, shift only where needed",
     "Blanchard, Higham & Higham (2021), unshifted; layout by measurement",
-    (fast_softmax, fast_log_softmax, fast_log_sum_exp, fast_cross_entropy),
+    (
+        fast_softmax,
+        fast_log_softmax,
+        fast_log_sum_exp,
+        fast_cross_entropy,
+        fast_cross_entropy_gradient,
+    ),
 )
 
-__all__ = ["METHOD", "fast_cross_entropy", "fast_log_softmax", "fast_log_sum_exp", "fast_softmax"]
+__all__ = [
+    "METHOD",
+    "fast_cross_entropy",
+    "fast_cross_entropy_gradient",
+    "fast_log_softmax",
+    "fast_log_sum_exp",
+    "fast_softmax",
+]

@@ -41,14 +41,33 @@ def shift_of(x: Any, axis: Any, out: Any, workers: Any) -> float | None:
 
 def softmax(x: Any, shift: float) -> Any:
     """`kernels.softmax` along the last axis."""
+    exponentials = _exponentials(x, shift)
+    return _normalized(exponentials, row_sums(exponentials))
+
+
+def cross_entropy_gradient(x: Any, shift: float, y: Any) -> Any:
+    """`kernels.cross_entropy_gradient` along the last axis."""
+    labels = rows.checked_labels(y, x.shape[:-1], x.shape[-1])
+    places = labels + _starts(x.shape)
+    exponentials = _exponentials(x, shift)
+    sums = row_sums(exponentials)
+    exponentials.put(places, 0)
+    others = row_sums(exponentials) / sums
+    _normalized(exponentials, sums).put(places, 0 - others)
+    return exponentials
+
+
+def _exponentials(x: Any, shift: float) -> Any:
     if shift:
         one_row = x.size == x.shape[-1]
         logits = x - (shift if one_row else np.maximum.reduce(x, axis=-1, keepdims=True))
     else:
         logits = x + TINY if x.itemsize == 4 else x
-    exponentials = np.exp(logits, None if logits is x else logits)
-    sums = row_sums(exponentials)
-    if x.itemsize == 8 and x.shape[-1] > 1:
+    return np.exp(logits, None if logits is x else logits)
+
+
+def _normalized(exponentials: Any, sums: Any) -> Any:
+    if sums.itemsize == 8 and exponentials.shape[-1] > 1:
         return np.multiply(exponentials, np.reciprocal(sums), exponentials)
     return np.divide(exponentials, sums, exponentials)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from numerics.fast import half
 from numerics.formats import FP16, FP32, FP64, FloatArray, Format
-from numerics.rows import POLICIES, Labels, Special, overwrite, special_rows
+from numerics.rows import POLICIES, Labels, Special, overwrite, put_at, special_rows
 
 FEW = 8  # rows up to this length are added up column by column,
 SHORT = 64  # up to this by np.einsum, and longer ones by np.add.reduce
@@ -50,16 +50,40 @@ RANGES = {
 
 def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     """exp(x_i) / sum_j exp(x_j), shifted by the largest logit where the sum says so."""
+    exponentials, sums, special = _exponentials(x, room)
+    _normalize(exponentials, sums, out)
+    overwrite(out, special)
+
+
+def cross_entropy_gradient(
+    x: FloatArray, labels: Labels, out: FloatArray, room: FloatArray
+) -> None:
+    """softmax(x)_i, and at the label the sum of the other exponentials by that of all, negated."""
+    exponentials, sums, special = _exponentials(x, room)
+    put_at(exponentials, labels, 0)
+    others = row_sums(exponentials) / sums
+    _normalize(exponentials, sums, out)
+    out[np.arange(len(x)), labels] = 0 - others[:, 0]  # not -0.0
+    for rows, value in special:
+        out[rows] = value
+        out[rows, labels[rows]] = value - 1
+
+
+def _exponentials(x: FloatArray, room: FloatArray) -> tuple[FloatArray, FloatArray, Special]:
+    """exp(x_i), or with a shift, their sums, and what softmax has in special rows."""
     exponentials = np.exp(_loaded(x, room), out=room)
     sums = row_sums(exponentials)
-    special = _shift(x, exponentials, sums)
-    if x.dtype == FP16.dtype:
+    return exponentials, sums, _shift(x, exponentials, sums)
+
+
+def _normalize(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
+    """Quotients by the sum of the row; overwrites those of fp16."""
+    if out.dtype == FP16.dtype:
         half.narrow(_by_row(np.divide, exponentials, sums, exponentials), out)
-    elif x.dtype == FP32.dtype or x.shape[1] == 1:  # one logit has exactly 1
+    elif out.dtype == FP32.dtype or out.shape[1] == 1:  # one logit has exactly 1
         _by_row(np.divide, exponentials, sums, out)
     else:  # a product is faster; the quotient would be one rounding less
         _by_row(np.multiply, exponentials, np.reciprocal(sums), out)
-    overwrite(out, special)
 
 
 def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:

@@ -39,27 +39,28 @@ def apply(
     workers: Cores,
     *,
     in_out: bool = False,
-    keepdims: bool | None = None,
+    reduces: bool = True,
+    keepdims: bool = False,
     labels: npt.ArrayLike | None = None,
 ) -> Any:
     """Apply kernel(x, out, room), or kernel(x, labels, out, room), to the rows of `x`.
 
-    `in_out`: `out` may be its room. `keepdims`: it reduces, and whether axes are kept.
+    `in_out`: `out` may be its room. `reduces`: it has a number for each row, with `keepdims` along
+    axes of length 1.
     """
     array = rows.as_floating(x)
     axes = rows.normalized_axes(axis, array.ndim)
     shape = batch = rows.batch_shape(array.shape, axes)
-    elementwise = labels is None and keepdims is None
-    if elementwise or keepdims:
+    if keepdims or not reduces:
         shape = tuple(1 if keepdims and a in axes else n for a, n in enumerate(array.shape))
     result = _result(out, array, shape)
     logits = rows.rows_last(_apart(array, out), axes)
-    target = rows.rows_last(result, axes) if elementwise else result.reshape(batch)
+    target = result.reshape(batch) if reduces else rows.rows_last(result, axes)
     checked = [] if labels is None else [rows.checked_labels(labels, batch, logits.shape[-1])]
     in_out &= target.flags.c_contiguous and target.dtype == RANGES[target.dtype].working.dtype
     in_out &= out is None or not np.may_share_memory(logits, out)
     _run(kernel, (logits, *checked, target), in_out, workers)
-    if elementwise and len(axes) > 1 and not np.may_share_memory(target, result):
+    if not reduces and len(axes) > 1 and not np.may_share_memory(target, result):
         result[...] = rows.rows_back(target, axes, shape)
     return result if shape or out is not None else result[()]
 

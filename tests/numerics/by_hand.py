@@ -40,6 +40,8 @@ class Row:
         largest = self.x.index(self.top)
         self.rest = mp.fsum(self.exp[:largest] + self.exp[largest + 1 :])
         self.p = [e / (1 + self.rest) for e in self.exp]
+        self.share = mp.fsum(self.others(self.exp)) / (1 + self.rest)  # 1 - p_y
+        self.gradient = [self.share if i == self.label else p for i, p in enumerate(self.p)]
         self.log = mp.log1p(self.rest)
         self.y = self.top + self.log
         self.surprise = [gap + self.log for gap in self.gap]
@@ -49,6 +51,10 @@ class Row:
         self.unit = mpf(FORMATS[of_sum].unit_roundoff) / self.u
         self.of_sum = {k: v * self.unit for k, v in vars(ELEMENTARY[of_sum]).items()}
         self.depth = self.unit * summation_depth(len(self.x))
+
+    def others(self, values: list[Any]) -> list[Any]:
+        """Without that of the label."""
+        return values[: self.label] + values[self.label + 1 :]
 
     def wider(self) -> Row:
         return Row(self.x, self.label, WIDER[self.format.name])
@@ -243,16 +249,17 @@ def widened(row: Row) -> Four:
     return _once(row, log1p)
 
 
-def exact(row: Row) -> Four:
-    def half_an_ulp(value: Any, doubt: Any = 0) -> Any:
-        largest = min(abs(value) * (1 + mpf(2) ** -30) + doubt, mpf(FORMATS["fp64"].largest))
-        return max(mpf(2) ** (mp.mag(largest) - 1) if largest else 0, row.tiny)
+def half_an_ulp(row: Row, value: Any, doubt: Any = 0) -> Any:
+    largest = min(abs(value) * (1 + mpf(2) ** -30) + doubt, mpf(FORMATS["fp64"].largest))
+    return max(mpf(2) ** (mp.mag(largest) - 1) if largest else 0, row.tiny)
 
+
+def exact(row: Row) -> Four:
     in_doubt = (abs(row.top) + row.log) * mpf(2) ** -48
     return (
-        [half_an_ulp(p) for p in row.p],
-        [half_an_ulp(s) if mp.isfinite(s) else half_an_ulp(mp.inf) for s in row.surprise],
-        half_an_ulp(row.y, in_doubt),
+        [half_an_ulp(row, p) for p in row.p],
+        [half_an_ulp(row, s if mp.isfinite(s) else mp.inf) for s in row.surprise],
+        half_an_ulp(row, row.y, in_doubt),
     )
 
 
@@ -296,6 +303,72 @@ def fast(row: Row) -> Four:
     return _fast_in_its_format(row, shifts, 2 if row.format.name == "fp64" else 1)
 
 
+# --- Gradients -----------------------------------------------------------------------------------
+
+
+def _less_one(row: Row, softmax: list[Any]) -> list[Any]:
+    """softmax less 1 at the label: rounded in fp32, and then to fp16."""
+    narrowed = row.unit * row.share if row.format.name == "fp16" else 0
+    at_label = row.rounded(row.share, softmax[row.label] + narrowed)
+    return [*softmax[: row.label], at_label, *softmax[row.label + 1 :]]
+
+
+def _split_at_the_label(row: Row) -> list[Any]:
+    """e_i / (t + e), and t / (t + e) at the label: of log1p."""
+    terms, lost = _paid(row, 1, row.constants.exp), row.underflowing(row.constants.exp)
+    each = [e * row.grown(t + row.depth) if e else 0 for e, t in zip(row.exp, terms, strict=True)]
+    of_t = mp.fsum(row.others(each)) + lost
+    of_e = (row.exp[row.label] * row.grown(terms[row.label]) if row.exp[row.label] else 0) + lost
+    total = 1 + row.rest
+    error = of_t * row.p[row.label] + of_e * row.share
+    error /= max(total - row.u * (of_t + of_e), row.u)
+    error += (row.share + row.u * error) * row.grown(2 * row.unit)
+    found = _quotient(row, terms, (of_t + of_e) / total + row.unit)
+    found[row.label] = row.rounded(row.share if row.format.name == "fp16" else 0, error)
+    return found
+
+
+def _two_sums(row: Row, shifts: bool) -> Any:
+    """t / s at the label: of fast."""
+    exp, least = row.constants.exp, 2 * row.tiny
+    subnormal = sum(p < least and mp.isfinite(x) for p, x in zip(row.p, row.x, strict=True))
+    lost = row.underflowing(exp) if shifts else 2 * exp * row.tiny * subnormal
+    depth = _fast_depth(len(row.x))
+    each = [
+        p * row.grown(exp + depth + (gap if shifts else 0)) if p else 0
+        for p, gap in zip(row.p, row.gap, strict=True)
+    ]
+    of_t, of_s = mp.fsum(row.others(each)) + lost, mp.fsum(each) + lost
+    error = (of_t + of_s * row.share) / max(1 - row.u * of_s, row.u)
+    return row.rounded(row.share, error)
+
+
+def _in_pairs(row: Row) -> list[Any]:
+    if row.format.name == "fp16":
+        return row.once(row.gradient, _in_pairs(row.wider()))
+    roundings = 1 + 4 * mpf("0.1") + 2 * row.tiny / (1 + row.rest)
+    return [g * row.grown(roundings) + 2 * row.tiny for g in row.gradient]
+
+
+def _unshifted(row: Row) -> list[Any]:
+    softmax, shifts = fast(row)[0], fast_shifts(row)
+    if row.format.name == "fp16":
+        wide = _two_sums(row.wider(), shifts)
+        (softmax[row.label],) = row.once([row.share], [wide], mpf(2) ** -38)
+    else:
+        softmax[row.label] = _two_sums(row, shifts)
+    return softmax
+
+
+GRADIENTS: dict[str, Callable[[Row], list[Any]]] = {
+    "log1p": _split_at_the_label,
+    "compensated": _in_pairs,
+    "widened": lambda row: row.once(row.gradient, _split_at_the_label(row.wider())),
+    "fast": _unshifted,
+    "exact": lambda row: [half_an_ulp(row, g) for g in row.gradient],
+}
+"""Of the methods that do not subtract 1."""
+
 METHODS: dict[str, Callable[[Row], Four]] = {
     "naive": naive,
     "stable": stable,
@@ -313,6 +386,10 @@ METHODS: dict[str, Callable[[Row], Four]] = {
 
 def bound(method: str, operation: str, row: Row) -> list[Any]:
     """|computed - exact| <= u times this, for each output of a row."""
+    if operation == "cross_entropy_gradient" and method in GRADIENTS:
+        return GRADIENTS[method](row)
+    if operation == "cross_entropy_gradient":
+        return _less_one(row, METHODS[method](row)[0])
     softmax, logs, of_y = METHODS[method](row)
     if operation == "cross_entropy" and method in ("stable", "online", "base2"):
         return [row.rounded(row.surprise[row.label], of_y)]  # (m + log s) - x_y

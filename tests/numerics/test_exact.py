@@ -23,6 +23,7 @@ from numerics.exact import (
 )
 from numerics.exact.stages import STAGES, evaluate, stages_of
 from numerics.formats import FloatArray
+from numerics.method import arguments
 from tests.strategies import finite_rows, formats
 from tests.truth import bits, mismatches, results
 
@@ -251,7 +252,7 @@ def test_rows_of_minus_infinity_alone(format: Format) -> None:
         x = np.full((1, length), -np.inf, format.dtype)
         equal = np.zeros((1, length), format.dtype)
         labels = np.array([0])
-        for operation in ("softmax", "log_softmax", "cross_entropy"):
+        for operation in set(OPERATIONS) - {"log_sum_exp"}:
             assert bits(results(x, labels)[operation]) == bits(results(equal, labels)[operation])
         assert exact_log_sum_exp(x)[0] == -np.inf
 
@@ -323,7 +324,7 @@ def test_each_later_stage_alone_gives_the_same_bits(format: Format) -> None:
     x = x.astype(format.dtype)
     labels = np.arange(len(x)) % 12
     for operation in OPERATIONS:
-        before = bits(getattr(METHOD, operation)(*((x, labels)[: 1 + (operation[0] == "c")])))
+        before = bits(getattr(METHOD, operation)(*arguments(operation, x, labels)))
         for first in range(len(STAGES) - len(stages_of(format)), len(STAGES) + 1):
             with np.errstate(all="ignore"):
                 assert bits(evaluate(operation, x, labels, STAGES[first:])) == before, first

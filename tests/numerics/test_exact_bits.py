@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from bench.measure import corpus
-from numerics import FORMATS, Format
-from numerics.exact import exact_log_softmax, exact_log_sum_exp, exact_softmax
-from tests.truth import bits, mismatches
+from numerics import FORMATS, METHODS, OPERATIONS, Format
+from numerics.exact import exact_softmax
+from numerics.method import arguments
+from tests.truth import bits, mismatches, results
 
 FORMAT = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 
@@ -30,19 +31,20 @@ def test_the_corpus_gives_the_bits_that_are_committed() -> None:
 def test_layout_axis_and_batch_change_no_bit(format: Format) -> None:
     for length, rows in corpus.LENGTHS.items():
         x = corpus.rows(format, length, rows)
-        before = bits(exact_softmax(x)), bits(exact_log_softmax(x)), bits(exact_log_sum_exp(x))
+        labels = np.arange(rows) % length
+        before = {name: bits(got) for name, got in results(x, labels).items()}
         spaced = np.zeros((rows, 2 * length), format.dtype)
         spaced[:, ::2] = x
         mixed = np.concatenate([np.full((1, length), np.nan, format.dtype), x * 0 - 100, x])
         for other in (np.asfortranarray(x), spaced[:, ::2], x.astype(x.dtype.newbyteorder())):
-            assert bits(exact_softmax(other)) == before[0]
-            assert bits(exact_log_softmax(other)) == before[1]
-            assert bits(exact_log_sum_exp(other)) == before[2]
-        assert bits(exact_softmax(x.T, axis=0).T) == before[0]
-        assert bits(exact_softmax(mixed)[rows + 1 :]) == before[0]
-        assert bits(exact_log_softmax(mixed)[rows + 1 :]) == before[1]
-        one_by_one = np.concatenate([exact_log_softmax(row[np.newaxis]) for row in x])
-        assert bits(one_by_one) == before[1]
+            assert {name: bits(got) for name, got in results(other, labels).items()} == before
+        assert bits(exact_softmax(x.T, axis=0).T) == before["softmax"]
+        beside = np.concatenate([np.zeros(rows + 1, np.intp), labels])
+        for name, got in results(mixed, beside).items():
+            assert bits(got[rows + 1 :]) == before[name]
+        alone = [results(x[i : i + 1], labels[i : i + 1]) for i in range(rows)]
+        for name, expected in before.items():
+            assert bits(np.concatenate([one[name] for one in alone])) == expected
 
 
 def test_concurrent_calls_give_the_same_bits() -> None:
@@ -62,9 +64,10 @@ def test_memory_is_the_result_and_8_mib(format: Format, length: int) -> None:
     x = np.zeros((max(1, 2**24 // format.dtype.itemsize // length), length), format.dtype)
     x[:, 0] = 3.0
     exact_softmax(x[:1])  # tables
-    for operation in (exact_softmax, exact_log_softmax, exact_log_sum_exp):
+    for operation in OPERATIONS:
+        f, given = getattr(METHODS["exact"], operation), arguments(operation, x, 0)
         tracemalloc.start()
-        result = operation(x)
+        result = f(*given)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak <= result.nbytes + 8 * 2**20

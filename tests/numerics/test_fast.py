@@ -16,7 +16,9 @@ import pytest
 
 from bench.inputs.cases import CASES
 from numerics import (
+    ELEMENTWISE,
     FORMATS,
+    LABELLED,
     METHODS,
     OPERATIONS,
     bounds,
@@ -29,6 +31,7 @@ from numerics import (
 )
 from numerics.facts import RowFacts
 from numerics.fast import few, half, kernels, stream
+from numerics.method import arguments
 
 Function = Callable[..., Any]
 LONG = 2**16
@@ -46,9 +49,9 @@ def bits(x: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def function(operation: str) -> Function:
-    """The operation on (..., K) alone; cross-entropy of labels that follow from the logits."""
+    """The operation on (..., K) alone; labels follow from the logits."""
     plain: Function = getattr(METHODS["fast"], operation)
-    if operation != "cross_entropy":
+    if operation not in LABELLED:
         return plain
 
     def of_first_finite(x: npt.NDArray[Any], axis: int = -1, **options: Any) -> Any:
@@ -99,7 +102,7 @@ def test_workers_and_blocks_change_no_bit(operation: str, format_name: str, leng
     assert (bits(f(x[:100])) == expected[:100]).all()
 
 
-@pytest.mark.parametrize("f", [fast_softmax, fast_log_softmax])
+@pytest.mark.parametrize("f", [function(operation) for operation in ELEMENTWISE], ids=ELEMENTWISE)
 @format_names
 @pytest.mark.parametrize("length", LENGTHS)
 def test_out_may_be_the_input_another_array_or_a_view(
@@ -255,6 +258,18 @@ def test_the_largest_logit_may_stand_anywhere_and_more_than_once(
     assert (error <= format.unit_roundoff * (bound + expected)).all()
 
 
+@format_names
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_gradient_has_the_bits_of_softmax_but_for_the_label(
+    format_name: str, length: int
+) -> None:
+    x = batch(format_name, length)
+    labels = np.arange(len(x)) % length
+    others = np.arange(length) != labels[:, np.newaxis]
+    gradient = METHODS["fast"].cross_entropy_gradient(x, labels)
+    assert (bits(gradient)[others] == bits(fast_softmax(x))[others]).all()
+
+
 # --- Accuracy ------------------------------------------------------------------------------------
 
 
@@ -341,10 +356,10 @@ def test_no_full_size_temporary(operation: str, format_name: str, length: int) -
     dtype = FORMATS[format_name].dtype
     x = batch(format_name, length, rows=max(7, 4 * 2**20 // length // dtype.itemsize))
     f: Function = getattr(METHODS["fast"], operation)
-    arguments = (x, np.zeros(len(x), np.intp)) if operation == "cross_entropy" else (x,)
-    f(*arguments)
+    given = arguments(operation, x, np.zeros(len(x), np.intp))
+    f(*given)
     tracemalloc.start()
-    result = f(*arguments)
+    result = f(*given)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak - result.nbytes <= BLOCK_AND_ROOM

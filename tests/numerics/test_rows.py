@@ -6,12 +6,24 @@ import inspect
 import pickle
 import pydoc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from numerics import FORMATS, METHODS, OPERATIONS, Method, stable_cross_entropy, stable_softmax
+from numerics import (
+    ELEMENTWISE,
+    FORMATS,
+    LABELLED,
+    METHODS,
+    OPERATIONS,
+    Method,
+    stable_cross_entropy,
+    stable_cross_entropy_gradient,
+    stable_softmax,
+)
+from numerics.method import arguments
 
 METHOD_PARAMETERS = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 CELLS = pytest.mark.parametrize(
@@ -19,7 +31,7 @@ CELLS = pytest.mark.parametrize(
     [(m, name) for m in METHODS.values() for name in m.formats],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
-ELEMENTWISE = ("softmax", "log_softmax")
+UNLABELLED = [operation for operation in OPERATIONS if operation not in LABELLED]
 
 
 def cube(format_name: str) -> Any:
@@ -38,12 +50,12 @@ def same_bits(a: Any, b: Any) -> bool:
 
 
 def calls(method: Method) -> dict[str, Callable[..., Any]]:
-    return {
-        "softmax": method.softmax,
-        "log_softmax": method.log_softmax,
-        "log_sum_exp": method.log_sum_exp,
-        "cross_entropy": lambda x, **options: method.cross_entropy(x, 1, **options),
-    }
+    """Each operation on logits alone, of label 1 where it takes labels."""
+
+    def call(operation: str, x: Any, **options: Any) -> Any:
+        return getattr(method, operation)(*arguments(operation, x, 1), **options)
+
+    return {operation: partial(call, operation) for operation in OPERATIONS}
 
 
 @CELLS
@@ -61,7 +73,7 @@ def test_axis_is_moved_axis(method: Method, format_name: str, axis: int) -> None
 @METHOD_PARAMETERS
 def test_tuple_of_axes_and_none_are_one_long_row(method: Method) -> None:
     x = cube(method.formats[-1])
-    for operation in ELEMENTWISE:
+    for operation in set(ELEMENTWISE) - set(LABELLED):
         call = getattr(method, operation)
         assert same_bits(call(x, axis=(1, 2)), call(x.reshape(3, 20)).reshape(x.shape))
         assert same_bits(call(x, axis=(2, -2)), call(x, axis=(1, 2)))
@@ -151,9 +163,8 @@ def test_zero_length_rows_are_an_error_and_no_rows_are_not(method: Method) -> No
         with pytest.raises(ValueError, match="axis 1 has length 0"):
             call(np.zeros((2, 0, 3), widest(method)), axis=1)
     none = np.zeros((0, 3), widest(method))
-    assert method.softmax(none).shape == (0, 3)
-    assert method.log_sum_exp(none).shape == (0,)
-    assert method.cross_entropy(none, 0).shape == (0,)
+    for operation, call in calls(method).items():
+        assert call(none).shape == ((0, 3) if operation in ELEMENTWISE else (0,))
 
 
 def test_bad_axes() -> None:
@@ -163,8 +174,9 @@ def test_bad_axes() -> None:
         stable_softmax(np.zeros((2, 2)), axis=(0, -2))
     with pytest.raises(TypeError):
         stable_softmax(np.zeros((2, 2)), axis=1.0)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="one int"):
-        stable_cross_entropy(np.zeros((2, 2)), 0, axis=(0, 1))  # type: ignore[arg-type]
+    for f in (stable_cross_entropy, stable_cross_entropy_gradient):
+        with pytest.raises(TypeError, match="one int"):
+            f(np.zeros((2, 2)), 0, axis=(0, 1))  # type: ignore[arg-type]
 
 
 def test_no_axes_at_all_is_rows_of_one() -> None:
@@ -172,23 +184,23 @@ def test_no_axes_at_all_is_rows_of_one() -> None:
 
 
 @METHOD_PARAMETERS
-def test_labels_broadcast_and_are_checked(method: Method) -> None:
-    x = cube(method.formats[-1])
-    entropy = method.cross_entropy
+@pytest.mark.parametrize("operation", LABELLED)
+def test_labels_broadcast_and_are_checked(method: Method, operation: str) -> None:
+    x, f = cube(method.formats[-1]), getattr(method, operation)
     labels = np.array([0, 1, 2, 3])
-    assert entropy(x, labels).shape == (3, 4)
-    assert same_bits(entropy(x, labels), entropy(x, np.tile(labels, (3, 1)).astype(np.uint64)))
-    assert entropy(x, np.zeros((3, 5), int), axis=1).shape == (3, 5)
-    assert isinstance(entropy(x[0, 0], 4), widest(method).type)
+    expected = f(x, np.tile(labels, (3, 1)).astype(np.uint64))
+    assert expected.shape == (x.shape if operation in ELEMENTWISE else (3, 4))
+    assert same_bits(f(x, labels), expected)
+    assert same_bits(f(x.T, labels[:, np.newaxis], axis=0), np.moveaxis(expected.T, 0, 0))
     for outside in (5, -1, 2**40):
         with pytest.raises(IndexError, match=f"label {outside} is outside .* K = 5"):
-            entropy(x, outside)
+            f(x, outside)
     with pytest.raises(TypeError, match="float64"):
-        entropy(x, 1.0)
+        f(x, 1.0)
     with pytest.raises(TypeError, match="bool"):
-        entropy(x, True)
+        f(x, True)
     with pytest.raises(ValueError, match=r"\(7,\).*\(3, 4\)"):
-        entropy(x, np.zeros(7, int))
+        f(x, np.zeros(7, int))
 
 
 @METHOD_PARAMETERS
@@ -221,11 +233,14 @@ def test_a_number_without_axes_gives_a_scalar(method: Method) -> None:
     dtype = widest(method)
     for x in (np.asarray(3.0, dtype), dtype.type(3.0)):
         for axis in (None, ()):
-            for operation, expected in (("softmax", 1), ("log_softmax", 0), ("log_sum_exp", 3)):
+            for operation, expected in zip(UNLABELLED, (1, 0, 3), strict=True):
                 got = getattr(method, operation)(x, axis=axis)
                 assert type(got) is dtype.type
                 assert abs(got - expected) <= 4 * np.finfo(dtype).eps
     assert type(method.cross_entropy(np.zeros(2, dtype), 0)) is dtype.type
+    for operation in LABELLED:
+        with pytest.raises(np.exceptions.AxisError):
+            getattr(method, operation)(dtype.type(3.0), 0)
 
 
 @METHOD_PARAMETERS
@@ -251,14 +266,15 @@ def test_integers_of_numpy_are_axes(method: Method, axis: Any) -> None:
 @pytest.mark.parametrize("axis", [1.0, "1", np.array([0, 1]), np.array([]), (0, 1.5), {1}])
 def test_an_axis_that_is_none_is_named(method: Method, axis: Any) -> None:
     x = cube(method.formats[-1])
-    for operation in (*ELEMENTWISE, "log_sum_exp"):
+    for operation in UNLABELLED:
         with pytest.raises(
             TypeError, match=r"axis must be an int, a tuple of ints or None"
         ) as told:
             getattr(method, operation)(x, axis=axis)
         assert repr(axis) in str(told.value)
-    with pytest.raises(TypeError, match=r"axis"):
-        method.cross_entropy(x, 0, axis=axis)
+    for operation in LABELLED:
+        with pytest.raises(TypeError, match=r"axis"):
+            getattr(method, operation)(x, 0, axis=axis)
 
 
 @METHOD_PARAMETERS
@@ -283,7 +299,7 @@ def test_help_says_how_to_call(method: Method, operation: str) -> None:
     assert parameters["x"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert parameters["axis"].kind is inspect.Parameter.KEYWORD_ONLY
     assert ("keepdims" in parameters) == (operation == "log_sum_exp")
-    assert ("y" in parameters) == (operation == "cross_entropy")
+    assert ("y" in parameters) == (operation in LABELLED)
     assert f.__name__ == f"{method.name}_{operation}"
     assert f"bounds.{f.__name__}" in pydoc.render_doc(f).replace("\b", "")
     assert ">>>" in f.__doc__

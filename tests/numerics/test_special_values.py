@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from numerics import FORMATS, METHODS, Format, Method, naive_softmax
+from numerics import FORMATS, METHODS, OPERATIONS, Format, Method, naive_softmax
+from numerics.method import arguments
 
 INF, NAN = math.inf, math.nan
 GUARDED = [method for method in METHODS.values() if method.name != "naive"]
@@ -27,20 +28,16 @@ def assert_equal(got: object, expected: object, format: Format) -> None:
 
 @pytest.mark.parametrize(("method", "format"), CELLS)
 def test_policy(method: Method, format: Format) -> None:
+    nan, masked = [NAN] * 4, [-0.75, 0.25, 0.25, 0.25]
     rows = {
-        "all -inf": ([-INF] * 4, [0.25] * 4, [-math.log(4)] * 4, -INF, math.log(4)),
-        "nan": ([0.0, NAN, -INF, 1.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
-        "nan and +inf": ([INF, NAN, 0.0, 0.0], [NAN] * 4, [NAN] * 4, NAN, NAN),
-        "+inf": ([INF, 0.0, -INF, 1.0], [NAN] * 4, [NAN] * 4, INF, NAN),
+        "all -inf": ([-INF] * 4, [0.25] * 4, [-math.log(4)] * 4, -INF, math.log(4), masked),
+        "nan": ([0.0, NAN, -INF, 1.0], nan, nan, NAN, NAN, nan),
+        "nan and +inf": ([INF, NAN, 0.0, 0.0], nan, nan, NAN, NAN, nan),
+        "+inf": ([INF, 0.0, -INF, 1.0], nan, nan, INF, NAN, nan),
     }
     x = np.array([row[0] for row in rows.values()]).astype(format.dtype)
     with np.errstate(all="raise"):
-        got = [
-            method.softmax(x),
-            method.log_softmax(x),
-            method.log_sum_exp(x),
-            method.cross_entropy(x, 0),
-        ]
+        got = [getattr(method, name)(*arguments(name, x, 0)) for name in OPERATIONS]
     for index, (_, *expected) in enumerate(rows.values()):
         for values, wanted in zip(got, expected, strict=True):
             assert_equal(values[index], wanted, format)
@@ -72,6 +69,10 @@ def test_minus_inf_is_exactly_zero_and_the_rest_is_as_if_it_were_absent(
     rest = x[[0, 2, 4]]
     assert (p[[0, 2, 4]] == method.softmax(rest)).all()
     assert method.log_sum_exp(x) == method.log_sum_exp(rest)
+    gradient = method.cross_entropy_gradient(x, 1)
+    assert gradient[1] == -1
+    assert (np.delete(gradient, 1) == np.delete(p, 1)).all()
+    assert not np.signbit(method.cross_entropy_gradient(x[:2], 0)).any()  # [0, 0], and no -0
 
 
 @pytest.mark.parametrize(("method", "format"), CELLS)
@@ -79,8 +80,9 @@ def test_no_warning_on_extreme_rows(method: Method, format: Format) -> None:
     big, tiny = format.largest, format.smallest_subnormal
     x = np.array([[big, -big, 0], [-big, -big, -big], [tiny, -tiny, 0]]).astype(format.dtype)
     with np.errstate(all="raise"):
-        for call in (method.softmax, method.log_softmax, method.log_sum_exp):
-            assert not np.isnan(call(x)).any()
+        for name in OPERATIONS:
+            for label in range(3):
+                assert not np.isnan(getattr(method, name)(*arguments(name, x, label))).any()
 
 
 @pytest.mark.parametrize(("method", "format"), CELLS)
@@ -91,10 +93,8 @@ def test_no_warning_on_subnormal_logits(method: Method, format: Format) -> None:
         for x in (np.array(row, format.dtype), np.array([row] * 40, format.dtype)):
             labels = np.zeros(x.shape[:-1], np.intp)
             with np.errstate(all="raise"):
-                method.softmax(x)
-                method.log_softmax(x)
-                method.log_sum_exp(x)
-                method.cross_entropy(x, labels)
+                for name in OPERATIONS:
+                    getattr(method, name)(*arguments(name, x, labels))
 
 
 def test_naive_breaks_with_a_warning() -> None:

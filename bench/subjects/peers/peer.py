@@ -46,5 +46,18 @@ class Peer:
         )
 
 
+def less_one(softmax: Callable[..., Any]) -> Callable[..., Any]:
+    """p_i - [i = y] as people write it where a library has softmax alone."""
+
+    def gradient(x: Any, y: Any, axis: int = -1) -> Any:
+        along = [1] * x.ndim
+        along[axis] = x.shape[axis]
+        return softmax(x, axis=axis) - (
+            np.arange(x.shape[axis]).reshape(along) == np.expand_dims(y, axis)
+        )
+
+    return gradient
+
+
 class PeerMissingError(Exception):
     """A peer that is not installed, or broken; the message names it."""

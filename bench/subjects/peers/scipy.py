@@ -1,8 +1,8 @@
-"""SciPy: on NumPy's arrays."""
+"""SciPy: on NumPy's arrays. The gradient is made of its softmax."""
 
 from __future__ import annotations
 
-from bench.subjects.peers.peer import Peer
+from bench.subjects.peers.peer import Peer, less_one
 
 
 def peer() -> Peer:
@@ -18,6 +18,7 @@ def peer() -> Peer:
             "softmax": special.softmax,
             "log_softmax": special.log_softmax,
             "log_sum_exp": special.logsumexp,
+            "cross_entropy_gradient": less_one(special.softmax),
         },
         keepdims=("log_sum_exp",),
     )

@@ -1,4 +1,4 @@
-"""PyTorch: on one thread."""
+"""PyTorch: on one thread. The gradient is that of autograd, as in training."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ def peer() -> Peer:
         classes = torch.movedim(x, axis, 1) if x.ndim > 1 else x
         return functional.cross_entropy(classes, y.long(), reduction="none")
 
+    def gradient(x: Any, y: Any, axis: int = -1) -> Any:
+        leaf = x.detach().requires_grad_()
+        return torch.autograd.grad(cross_entropy(leaf, y, axis).sum(), leaf)[0]
+
     return Peer(
         "torch",
         torch.__version__,
@@ -29,5 +33,6 @@ def peer() -> Peer:
             "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
             "log_sum_exp": lambda x, axis=-1: torch.logsumexp(x, axis),
             "cross_entropy": cross_entropy,
+            "cross_entropy_gradient": gradient,
         },
     )

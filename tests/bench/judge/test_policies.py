@@ -10,6 +10,7 @@ from bench.judge.policies import OTHER, POLICIES, named, published
 from bench.subjects.subject import SUBJECTS
 from numerics import FORMATS, OPERATIONS
 from numerics.formats import Format
+from numerics.method import arguments
 
 INF, NAN = np.inf, np.nan
 ROWS = (
@@ -26,8 +27,7 @@ ROWS = (
 def test_ours_is_the_published_one(operation: str, format: Format) -> None:
     x = np.array(ROWS, format.dtype)
     labels = np.zeros(len(x), np.intp)
-    arguments = (x, labels) if operation == "cross_entropy" else (x,)
-    got = SUBJECTS["stable"].functions[operation](*arguments)
+    got = SUBJECTS["stable"].functions[operation](*arguments(operation, x, labels))
     for row, output, kind in zip(x, got, kinds_of(x), strict=True):
         name = KINDS[kind]
         assert named(operation, name, row, 0, output) == published(operation, name)

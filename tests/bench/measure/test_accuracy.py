@@ -17,7 +17,7 @@ from bench.runs.records import Claim, Record
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import audited
 from bench.truth.exact import Exact
-from numerics import FORMATS, OPERATIONS
+from numerics import FORMATS, METHODS, OPERATIONS
 from numerics.facts import RowFacts
 
 STABLE = SUBJECTS["stable"]
@@ -219,6 +219,31 @@ def test_labels_out_of_range_are_recorded_as_undefined() -> None:
     assert record.message.startswith("IndexError: label 1")
     silent = record_of(lambda x, y: x[:, 0], case, "fp64", "cross_entropy")
     assert "expected an IndexError" in complaints(STABLE, silent)[0]
+
+
+def test_a_gradient_that_is_lost_on_confident_rows_is_counted() -> None:
+    """p_y - 1 is 0 there; the sum of the row tells, too."""
+    case = Case("certain", "random", "", lambda f, rng: [[[18.5, 0.0, 0.5], [1.0, 19.5, 0.0]]])
+    found = {
+        name: record_of(
+            METHODS[name].cross_entropy_gradient, case, "fp32", "cross_entropy_gradient"
+        )
+        for name in ("stable", "log1p")
+    }
+    summaries = {name: record.summary for name, record in found.items()}
+    assert [one.lost_to_zero for one in summaries.values() if one] == [2, 0]
+    defects = {name: record.sum_defect or 0.0 for name, record in found.items()}
+    assert defects["stable"] > 1e-9
+    assert defects["log1p"] < 1e-14
+
+
+def test_a_gradient_has_0_at_other_masks_and_minus_1_at_its_own() -> None:
+    case = CHOSEN["mask -inf"]
+    gradient = METHODS["stable"].cross_entropy_gradient
+    planted: dict[int, Callable[..., Any]] = {0: gradient, 1: lambda x, y: -gradient(x, y)}
+    for wrong, f in planted.items():
+        record = record_of(f, case, "fp32", "cross_entropy_gradient")
+        assert bool(record.nonzero_at_minus_inf) == bool(wrong)  # -0 is not +0
 
 
 def test_flags_witness_and_json() -> None:

@@ -116,6 +116,7 @@ def test_sum_defect_is_the_worst_row_summed_without_rounding() -> None:
     assert sum_defect(rows) == pytest.approx(0.2, rel=2**-50)
     assert sum_defect(np.array([[np.nan]])) is None
     assert sum_defect(np.array([[1e16, 1.0, -1e16]])) == 0.0
+    assert sum_defect(np.array([[0.5, -0.25, -0.25], [0.5, -0.5, 0.125]]), 0.0) == 0.125
 
 
 def test_hash_of_bits_sees_one_ulp_and_the_sign_of_zero_but_one_nan() -> None:

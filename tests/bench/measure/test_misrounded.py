@@ -15,6 +15,7 @@ from bench.measure import misrounded
 from bench.measure.misrounded import Found, Job, added, judge
 from bench.runs.committed import ROOT
 from bench.runs.files import RunFileError
+from bench.runs.run_file import YOUNGER
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.subject import SUBJECTS
@@ -109,10 +110,13 @@ def test_any_other_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_committed_count_is_zero_of_a_million() -> None:
     found, _, _ = misrounded.load(ROOT / "results" / "misrounded.json")
+    uncounted = {op for op in OPERATIONS if f"exact {op} fp64" not in found["fresh"].outputs}
+    assert uncounted <= set(YOUNGER)
+    counted = [operation for operation in OPERATIONS if operation not in uncounted]
     for name in FORMATS:
-        for operation in OPERATIONS:
+        for operation in counted:
             key = f"exact {operation} {name}"
             assert found["fresh"].outputs[key] >= 1_000_000
             assert found["fresh"].misrounded[key] == found["directed"].misrounded[key] == 0
-        directed_outputs = [found["directed"].outputs[f"exact {op} {name}"] for op in OPERATIONS]
+        directed_outputs = [found["directed"].outputs[f"exact {op} {name}"] for op in counted]
         assert sum(directed_outputs) >= 1_000_000

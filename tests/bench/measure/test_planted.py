@@ -15,7 +15,7 @@ from bench.measure.accuracy import complaints, measure
 from bench.subjects.subject import SUBJECTS
 from bench.truth import audited
 from bench.truth.exact import Exact
-from numerics import FORMATS, base2, compensated, log1p, online, two_pass, widened
+from numerics import FORMATS, base2, compensated, log1p, online, rows, two_pass, widened
 from numerics.fast import few, half, kernels
 from numerics.rows import row_sum
 
@@ -122,6 +122,27 @@ def cut_off(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(half, "HALF", np.int32(0))
 
 
+def label_subtracted(patch: pytest.MonkeyPatch) -> None:
+    def put_at(x: Any, labels: Any, values: Any) -> Any:
+        return rows.put_at(x, labels, 0) if np.isscalar(values) else rows.less_one_at(x, labels)
+
+    patch.setattr(log1p, "put_at", put_at)
+
+
+def label_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(few, "NUMBERS", 0)
+    patch.setattr(kernels, "put_at", lambda x, labels, values: x)
+
+
+def largest_left_out(patch: pytest.MonkeyPatch) -> None:
+    without = compensated._sum_without
+    patch.setattr(
+        compensated,
+        "_sum_without",
+        lambda label, a, b, n: without((n + np.log2(a)).argmax(axis=1), a, b, n),
+    )
+
+
 PLANTED: list[tuple[Patch, str, str, str, str]] = [
     (without_all_maxima, "log1p", "log_softmax", "fp32", "equal"),
     (masked_blocks_shifted, "online", "softmax", "fp64", "mask left"),
@@ -138,6 +159,9 @@ PLANTED: list[tuple[Patch, str, str, str, str]] = [
     (all_largest_terms_lost, "fast", "log_softmax", "fp32", "equal"),
     (one_long_sum, "fast", "softmax", "fp32", "normal 5 K=4096"),
     (cut_off, "fast", "softmax", "fp16", "normal 5"),
+    (label_subtracted, "log1p", "cross_entropy_gradient", "fp32", "label likeliest"),
+    (label_kept, "fast", "cross_entropy_gradient", "fp32", "label likeliest"),
+    (largest_left_out, "compensated", "cross_entropy_gradient", "fp64", "label least likely"),
 ]
 
 

@@ -17,6 +17,7 @@ from bench.measure.timing import Cell
 from bench.runs.files import RunFileError
 from bench.show import race_tables
 from bench.subjects.peers import libraries
+from numerics.method import arguments
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
@@ -88,7 +89,7 @@ def test_calls_are_timed_beside_an_older_version(
     assert main([*given, "--mebibytes", "1", "--rounds", "1", "-o", str(path)]) == 0
     found, cells, made_of, made = calls.load(path)
     assert "1 × 5" in race_tables.parts(made_of)
-    assert len(found) == len(calls.cells()) == 20
+    assert len(found) == len(calls.cells()) == 28
     assert len(cells) == 9
     assert "scipy" in made
     names = {calls.LINES, "`fast`", "`stable`", "scipy", "`fast`, before", "`stable`, before"}
@@ -118,9 +119,9 @@ def test_an_older_version_is_imported_beside_this_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(5,), (4, 600)])
 def test_two_lines_compute_what_they_are_timed_for(operation: str, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(1).normal(size=shape)
-    more = (np.zeros(shape[:-1], np.intp),) if operation == "cross_entropy" else ()
-    expected = getattr(numerics.METHODS["exact"], operation)(x, *more)
-    assert np.allclose(calls.two_lines(operation)(x, *more), expected)
+    given = arguments(operation, x, np.zeros(shape[:-1], np.intp))
+    expected = getattr(numerics.METHODS["exact"], operation)(*given)
+    assert np.allclose(calls.two_lines(operation)(*given), expected)
 
 
 def test_a_peer_that_is_absent_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from bench.runs.files import replace_between_markers, write_whole
-from bench.show.markdown import markdown
+from bench.show.markdown import TITLES, markdown
 from tests.bench.planted.table import PLANTED
 
 PAGE = Path(__file__).parents[3] / "docs" / "verdict.md"
@@ -20,7 +20,7 @@ def table() -> str:
     """A row for each defect: what is wrong, which report it stands for, what the verdict says."""
     rows = [
         [
-            one.operation.replace("_", "-"),
+            TITLES[one.operation],
             one.defect,
             one.stands_for,
             one.found_by,

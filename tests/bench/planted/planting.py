@@ -44,6 +44,7 @@ def exact(operation: str) -> Function:
 
 SOFTMAX, LOG_SOFTMAX = exact("softmax"), exact("log_softmax")
 LOG_SUM_EXP, CROSS_ENTROPY = exact("log_sum_exp"), exact("cross_entropy")
+GRADIENT = exact("cross_entropy_gradient")
 
 
 def on_rows(defective: Callable[[Any], Any]) -> Function:
@@ -63,7 +64,7 @@ def on_rows(defective: Callable[[Any], Any]) -> Function:
 
 
 def on_labelled_rows(defective: Callable[[Any, Any], Any]) -> Function:
-    """The same for cross-entropy; labels out of range are refused as they have to be."""
+    """The same for cross-entropy and its gradient; labels out of range are refused."""
 
     def function(x: Any, y: Any, axis: int = -1) -> Any:
         CROSS_ENTROPY(x, y, axis=axis)
@@ -72,7 +73,10 @@ def on_labelled_rows(defective: Callable[[Any, Any], Any]) -> Function:
         moved = np.moveaxis(array, axis, -1)
         rows = np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
         flat = np.broadcast_to(labels, moved.shape[:-1]).reshape(-1)
-        return defective(rows, flat).reshape(moved.shape[:-1])[()]
+        out = defective(rows, flat)
+        if out.ndim == 1:
+            return out.reshape(moved.shape[:-1])[()]
+        return np.moveaxis(out.reshape(moved.shape), -1, axis)
 
     function.__name__ = defective.__name__
     return function

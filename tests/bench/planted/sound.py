@@ -17,10 +17,17 @@ FEW_ULP = {"compensated": 1.0, "exact": 0.5}
 
 
 LOSES_SMALL_LOSSES = ("stable", "division_free", "online", "two_pass", "base2")
-"""The logarithm of a sum near 1 is 0 in these methods, as docs/methods.md says: a failure."""
+"""The logarithm of a sum near 1 is 0 in these methods, as docs/methods.md says: a failure. So is
+p - 1, as docs/gradient.md says.
+"""
 SLOW_PATHS = ("online", "exact")
 """`online` goes through rows in Python; `exact` needs its last stages for subnormal results."""
-ALWAYS = (("exact", "softmax"), ("fast", "softmax"), ("log1p", "cross_entropy"))
+ALWAYS = (
+    ("exact", "softmax"),
+    ("fast", "softmax"),
+    ("log1p", "cross_entropy"),
+    ("fast", "cross_entropy_gradient"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def _of_method(name: str, operation: str, format_name: str) -> Sound:
 SOUND: tuple[Sound, ...] = (
     *(_of_method(name, "softmax", "fp32") for name in METHODS if name != "naive"),
     *(_of_method(name, "cross_entropy", "fp64") for name in METHODS if name != "naive"),
+    *(_of_method(name, "cross_entropy_gradient", "fp32") for name in METHODS if name != "naive"),
     Sound("two lines of NumPy", {"softmax": two_lines},
           Conditions(no_failures=True, special_rows=CONSISTENT, max_ulp={"fp32": 100.0}),
           always=True),

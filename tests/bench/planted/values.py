@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.bench.planted.planting import (
     CROSS_ENTROPY,
+    GRADIENT,
     LOG_SOFTMAX,
     LOG_SUM_EXP,
     SOFTMAX,
@@ -88,6 +89,21 @@ def calls_a_masked_sum_0(x: Any) -> Any:
 def clips_the_probability(x: Any, y: Any) -> Any:
     out = CROSS_ENTROPY(x, y)
     return np.where(np.isfinite(out), np.minimum(out, -np.log(x.dtype.type(1e-7))), out)
+
+
+@on_labelled_rows
+def subtracts_1_from_a_probability(x: Any, y: Any) -> Any:
+    return SOFTMAX(x) - (np.arange(x.shape[1]) == y[:, np.newaxis])
+
+
+@on_labelled_rows
+def is_the_gradient_of_the_mean(x: Any, y: Any) -> Any:
+    return GRADIENT(x, y) / x.dtype.type(len(x))
+
+
+@on_labelled_rows
+def forgets_the_label(x: Any, y: Any) -> Any:
+    return SOFTMAX(x)
 
 
 @on_rows
@@ -294,6 +310,14 @@ VALUES: tuple[Planted, ...] = (
     Planted(clips_the_probability, "cross_entropy", "keras#17634",
             "probabilities are clipped at 1e-7", r"off by up to [\d.e+,]+ ulp",
             found_by="case 'presented'"),
+    Planted(subtracts_1_from_a_probability, "cross_entropy_gradient", "arXiv:2501.04697",
+            "softmax less 1, 0 for confident rows", r"lost to zero in ordinary rows",
+            found_by="case 'confident'"),
+    Planted(is_the_gradient_of_the_mean, "cross_entropy_gradient", "kind: reductions",
+            "divided by the number of rows", r"off by up to [\d.e+,]+ ulp",
+            found_by="case 'presented'"),
+    Planted(forgets_the_label, "cross_entropy_gradient", "kind: labels",
+            "1 is not subtracted", r"off by up to [\d.e+,]+ ulp", found_by="case 'presented'"),
     Planted(is_minus_infinity_for_one_logit, "log_softmax", "pytorch#3240",
             "-inf for a row of one logit", r"infinite in ordinary rows",
             found_by="case 'presented'"),

@@ -56,6 +56,15 @@ def test_a_library_that_keeps_its_digits_contradicts_the_words(kept: Committed) 
         findings.as_list(replace(kept, libraries=[better, *rest]))
 
 
+def test_a_gradient_that_is_kept_contradicts_the_words(kept: Committed) -> None:
+    kept_by_all = [replace(one, errors=[1e-8] * len(one.errors)) for one in kept.faded]
+    with pytest.raises(FindingError, match="libraries lose the gradient"):
+        findings.as_list(replace(kept, faded=kept_by_all))
+    lost_by_all = [replace(one, errors=[1.0] * len(one.errors)) for one in kept.faded]
+    with pytest.raises(FindingError, match="`fast` keeps the digits"):
+        findings.as_list(replace(kept, faded=lost_by_all))
+
+
 def test_an_upgrade_that_changes_bits_contradicts_the_words(kept: Committed) -> None:
     *older, last, without = kept.by_version
     changed = replace(last, accuracy=last.accuracy.assign(output_sha256="0" * 6))

@@ -17,6 +17,7 @@ from bench.subjects import specs
 from bench.subjects.peers import libraries, onnx_model
 from bench.subjects.specs import SpecError, load
 from numerics import FORMATS
+from numerics.method import arguments
 
 ROOT = Path(__file__).parents[3]
 X = np.array([[1.0, 2.0, 3.0]])
@@ -54,6 +55,9 @@ def writes(x):
 def shows_its_list(x):
     return softmax(x).tolist()
 
+def cross_entropy_gradient(x, y):
+    return softmax(x) - (np.arange(x.shape[1]) == y[:, None])
+
 class Ops:
     @staticmethod
     def log_sum_exp(x):
@@ -81,6 +85,14 @@ def test_functions_of_one_module_are_one_subject() -> None:
     assert (set(mine.functions), mine.version) == ({"softmax", "log_sum_exp"}, "1.2")
     assert mine.functions["softmax"](X).sum() == pytest.approx(1)
     assert not mine.ours
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_function_that_takes_labels_gets_them() -> None:
+    (mine,) = load(["of_mine:cross_entropy_gradient"])[0].values()
+    assert list(mine.functions) == ["cross_entropy_gradient"]
+    assert all(mine.offers("cross_entropy_gradient", name) for name in FORMATS)
+    assert mine.functions["cross_entropy_gradient"](X, np.array([2])).sum() == pytest.approx(0)
 
 
 @pytest.mark.usefixtures("folder")
@@ -210,7 +222,7 @@ def test_libraries_compute_what_they_are_named_after(name: str) -> None:
         x = X.astype(FORMATS[format_name].dtype)
         expected = np.exp(X) / np.exp(X).sum()
         got = {
-            operation: f(x, np.array([1])) if operation == "cross_entropy" else f(x)
+            operation: f(*arguments(operation, x, np.array([1])))
             for operation, f in subject.functions.items()
         }
         u = FORMATS[format_name].unit_roundoff
@@ -218,6 +230,9 @@ def test_libraries_compute_what_they_are_named_after(name: str) -> None:
         if "cross_entropy" in got:
             assert got["cross_entropy"] == -got["log_softmax"][:, 1]
             assert abs(got["log_sum_exp"] - np.log(np.exp(X).sum())) <= 8 * u
+        if "cross_entropy_gradient" in got:
+            less_one = expected - (np.arange(expected.size) == 1)
+            assert abs(got["cross_entropy_gradient"] - less_one).max() <= 4 * u
         assert {result.dtype for result in got.values()} == {x.dtype}
 
 

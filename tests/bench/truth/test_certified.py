@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.inputs.cases import Batch, at_effort
 from bench.truth import audit, certified, places, reference
 from bench.truth.exact import DisagreementError, Exact
-from numerics import FORMATS, FP32, FP64, OPERATIONS, Format
+from numerics import ELEMENTWISE, FORMATS, FP32, FP64, OPERATIONS, Format
 from numerics.exact.rounding import lowest_unit
 from numerics.exact.stages import STAGES
 from numerics.exact.values import Enclosure
@@ -163,6 +163,34 @@ def test_ties_with_something_far_away_are_below_a_power_of_two(tmp_path: Path) -
     x = np.array([*far, [1e-300, 0.0, -1e9, -np.inf], [0.0, 0.0, 0.0, -800.0]])
     agree(x, FP64, tmp_path)
     assert certified.evaluate("softmax", x[:1], np.zeros(1, np.intp), FP64).exponent[0] == -54
+
+
+@FORMAT
+def test_the_gradient_beside_a_power_of_two_with_every_label(
+    format: Format, tmp_path: Path
+) -> None:
+    """Next to -1, to -1/2 from both sides, and to 0: where a stage cannot see, algebra does."""
+    tiny, far = format.smallest_subnormal, -60.0
+    rows = [
+        [0.0, 0.0, -np.inf],
+        [0.0, tiny, -np.inf],
+        [0.0, 0.0, 4 * far],
+        [0.0, tiny, 4 * far],
+        [0.0, 4 * far, 5 * far],
+        [0.0, 0.0, 0.0],
+        [3.0, -np.inf, -np.inf],
+        [0.0, format.unit_roundoff, far],
+        [far, 0.0, -np.inf],
+    ]
+    x = np.repeat(np.array(rows).astype(format.dtype), 3, axis=0)
+    assert agree(x, format, tmp_path) == len(x) * (3 * len(ELEMENTWISE) + 2)
+    found = certified.evaluate("cross_entropy_gradient", x, np.arange(len(x)) % 3, format)
+    value = np.ldexp(found.significand + found.fraction, found.exponent).reshape(-1, 3, 3)
+    assert (value[0, [0, 1], [0, 1]] == -0.5).all()
+    assert value[0, 2, 2] == -1
+    # Below 1 an ulp is half of what it is above: -1 + tiny stands among those.
+    label = found.exponent.reshape(-1, 3, 3)[4, [1, 2], [1, 2]]
+    assert (label == -format.precision).all()
 
 
 def test_refuses_a_processor_that_flushes(monkeypatch: pytest.MonkeyPatch) -> None:

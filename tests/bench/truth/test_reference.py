@@ -19,7 +19,7 @@ from bench.inputs.cases import Batch
 from bench.truth import reference
 from bench.truth.exact import Exact, split
 from bench.truth.reference import Cache, compute, lookup, references
-from numerics import FORMATS, OPERATIONS, Format
+from numerics import FORMATS, LABELLED, OPERATIONS, Format
 from tests.strategies import formats
 
 FP16, FP32, FP64 = FORMATS.values()
@@ -114,6 +114,7 @@ def test_definitions_agree_with_the_textbook_formula_at_high_precision() -> None
             "log_softmax": [mp.log(mp.exp(x) / total) for x in row],
             "log_sum_exp": [mp.log(total)],
             "cross_entropy": [-mp.log(mp.exp(row[1]) / total)],
+            "cross_entropy_gradient": [mp.exp(x) / total - (i == 1) for i, x in enumerate(row)],
         }
         exact = compute([batch(row, labels=[1])], FP64)
         for operation, values in textbook.items():
@@ -128,6 +129,8 @@ def test_confident_rows_keep_their_digits() -> None:
     exact = compute([batch([700.0, 0.0], labels=[0])], FP64)
     assert exact["log_softmax"].rounded(FP64)[0] == -math.exp(-700)
     assert exact["cross_entropy"].rounded(FP64)[0] == math.exp(-700)
+    tail = math.exp(-700)
+    assert exact["cross_entropy_gradient"].rounded(FP64).tolist() == [-tail, tail]
 
 
 def test_special_rows_follow_the_policy() -> None:
@@ -142,10 +145,14 @@ def test_special_rows_follow_the_policy() -> None:
     assert exact["log_sum_exp"].rounded(FP32)[[0, 2]].tolist() == [-inf, inf]
     assert exact["cross_entropy"].rounded(FP32)[0] == np.float32(math.log(3))
     assert exact["cross_entropy"].rounded(FP32)[3] == inf
+    gradient = exact["cross_entropy_gradient"].rounded(FP32).reshape(4, 3)
+    assert gradient[0].tolist() == [np.float32(-2 / 3), third, third]
+    assert np.isnan(gradient[1:3]).all()
+    assert gradient[3].tolist() == [-1, 0.5, 0.5]
 
 
-def test_labels_out_of_range_leave_cross_entropy_out() -> None:
-    assert set(compute([batch([1.0], labels=[1])], FP64)) == set(OPERATIONS) - {"cross_entropy"}
+def test_labels_out_of_range_leave_out_what_takes_labels() -> None:
+    assert set(compute([batch([1.0], labels=[1])], FP64)) == set(OPERATIONS) - set(LABELLED)
 
 
 def test_precision_is_doubled_until_it_suffices(monkeypatch: pytest.MonkeyPatch) -> None:
