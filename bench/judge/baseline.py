@@ -17,6 +17,7 @@ from bench.judge.findings import (
     said_of,
 )
 from bench.judge.verdicts import PLAIN, Cell, Verdict
+from bench.measure.tally import merged
 
 
 def worse(before: Sequence[Verdict], after: Verdict, time_ratio: float) -> list[str]:
@@ -52,8 +53,9 @@ def _found(old: Verdict, new: Verdict) -> Iterator[str]:
 
 
 def _of_cell(old: Cell, new: Cell) -> Iterator[str]:
-    if new.max_ulp is None or new.max_ulp > (old.max_ulp or 0.0):
-        yield f"off by up to {in_ulp(new.max_ulp)}, {in_ulp(old.max_ulp)} before"
+    for rows, before, after in _errors(old, new):
+        if before is not None and (after is None or after > before):
+            yield f"off by up to {in_ulp(after)} in {rows}, {in_ulp(before)} before"
     for kind, count in new.failures.items():
         if count > old.failures.get(kind, 0):
             yield f"{count:,} {kind}, {old.failures.get(kind, 0):,} before"
@@ -68,6 +70,19 @@ def _of_cell(old: Cell, new: Cell) -> Iterator[str]:
     for what in new.unmeasured:
         if what not in old.unmeasured:
             yield f"not measured: {what}"
+
+
+def _errors(old: Cell, new: Cell) -> Iterator[tuple[str, float | None, float | None]]:
+    """Largest errors before and now: of rows apart, since the largest of all hides the others."""
+    yield "random rows", old.ordinary_ulp, new.ordinary_ulp
+    yield "confident rows", old.confident_ulp, new.confident_ulp
+    kinds = dict.fromkeys(kind for way in old.ways for kind in way.tallies)
+    for kind in kinds:
+        was, now = (
+            merged(way.tallies[kind] for way in cell.ways if kind in way.tallies).max_ulp
+            for cell in (old, new)
+        )
+        yield ROWS[kind], was, now
 
 
 def _times(old: Verdict, new: Verdict, limit: float) -> Iterator[str]:

@@ -19,6 +19,8 @@ from bench.subjects.subject import FOREIGN, Subject, described
 
 TIMEOUT = 60.0
 """Seconds that a call may take."""
+IMPORT_TIMEOUT = 300.0
+"""A large library on a busy machine takes a minute and more."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables that say how many threads a library takes."""
 _POLL = 0.05
@@ -95,7 +97,7 @@ class Elsewhere:
             self._process.start()
         theirs.close()
         try:
-            said, value = self._answer(max(self._timeout, TIMEOUT))
+            said, value = self._answer(max(self._timeout, IMPORT_TIMEOUT))
         except DiedError as error:
             if self._ask:  # it may have been the question which formats it takes
                 self._ask = False

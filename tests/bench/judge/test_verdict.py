@@ -228,6 +228,8 @@ def test_what_became_worse_since_a_baseline_is_named(judge: Callable[..., Verdic
     without = replace(good, cells=[])
     assert any("was not measured now" in line for line in worse([good], without, 1e9))
     assert any("before (--baseline)" in line for line in worse([good], good, 1e-9))
+    on_random = [replace(c, ordinary_ulp=1e-9) for c in good.cells]  # the largest of all hides it
+    assert any("random rows" in line for line in worse([replace(good, cells=on_random)], good, 1e9))
 
 
 def test_every_presentation_has_a_name_and_words_of_its_own() -> None:
