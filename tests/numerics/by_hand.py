@@ -384,14 +384,17 @@ METHODS: dict[str, Callable[[Row], Four]] = {
 }
 
 
-def bound(method: str, operation: str, row: Row) -> list[Any]:
-    """|computed - exact| <= u times this, for each output of a row."""
-    if operation == "cross_entropy_gradient" and method in GRADIENTS:
-        return GRADIENTS[method](row)
-    if operation == "cross_entropy_gradient":
-        return _less_one(row, METHODS[method](row)[0])
+def bounds(method: str, row: Row) -> dict[str, list[Any]]:
+    """|computed - exact| <= u times this, for each output of a row, by operation."""
     softmax, logs, of_y = METHODS[method](row)
-    if operation == "cross_entropy" and method in ("stable", "online", "base2"):
-        return [row.rounded(row.surprise[row.label], of_y)]  # (m + log s) - x_y
-    found = {"softmax": softmax, "log_softmax": logs, "log_sum_exp": [of_y]}
-    return found.get(operation, [logs[row.label]])
+    loss = logs[row.label]
+    if method in ("stable", "online", "base2"):
+        loss = row.rounded(row.surprise[row.label], of_y)  # (m + log s) - x_y
+    gradient = GRADIENTS[method](row) if method in GRADIENTS else _less_one(row, softmax)
+    return {
+        "softmax": softmax,
+        "log_softmax": logs,
+        "log_sum_exp": [of_y],
+        "cross_entropy": [loss],
+        "cross_entropy_gradient": gradient,
+    }

@@ -74,20 +74,18 @@ def facts(x: Any, format: Format, labels: Any = 0) -> RowFacts:
 
 
 @CELLS
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_bounds_are_those_recomputed_by_hand(method: str, format: Format, operation: str) -> None:
+def test_bounds_are_those_recomputed_by_hand(method: str, format: Format) -> None:
     for name, x in rows(format).items():
         label = len(x) // 2
         given = facts(x, format, label)
-        got = bounds.of(method)[operation](given).ravel().tolist()
         with mp.workprec(200):
             row = by_hand.Row(given.original[0].tolist(), label, format)
-            expected = by_hand.bound(method, operation, row)
-            assert len(got) == len(expected)
             cancelled = abs(row.top) * 2.0**-51  # of y = m + log(sum), in fp64
-            for one, other in zip(got, expected, strict=True):
-                allowed = COMPUTED_IN_FP64 * other + cancelled
-                assert one == other or abs(one - other) <= allowed, name
+            for operation, expected in by_hand.bounds(method, row).items():
+                got = bounds.of(method)[operation](given).ravel().tolist()
+                for one, other in zip(got, expected, strict=True):
+                    allowed = COMPUTED_IN_FP64 * other + cancelled
+                    assert one == other or abs(one - other) <= allowed, (operation, name)
 
 
 @CELLS
@@ -128,6 +126,6 @@ def test_a_bound_that_is_off_by_a_millionth_is_not_the_one_by_hand(
     got = bounds.of(method)["softmax"](given).ravel()
     with mp.workprec(200):
         row = by_hand.Row([0.0, 1.0, 2.0], 0, format)
-        expected = by_hand.bound(method, "softmax", row)
+        expected = by_hand.bounds(method, row)["softmax"]
         off = got * (1 + 1e-6)
         assert all(abs(a - b) > COMPUTED_IN_FP64 * b for a, b in zip(off, expected, strict=True))
