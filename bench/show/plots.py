@@ -161,9 +161,9 @@ def bounds(runs: Sequence[Run]) -> Figure:
     names, cells = subjects(runs), _cells(runs[0].accuracy)
     limits = _limits(runs[0].accuracy)
     shown = operations(runs)
-    grid = drawn.subplots(2, -(-len(shown) // 2), sharex=True, sharey=True).flat
+    grid = list(drawn.subplots(2, -(-len(shown) // 2), sharex=True, sharey=True).flat)
     axes = dict(zip(shown, grid, strict=False))
-    for unused in list(grid)[len(shown) :]:
+    for unused in grid[len(shown) :]:
         unused.set_visible(False)
     for operation, ax in axes.items():
         ax.set_title(TITLES[operation])

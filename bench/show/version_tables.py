@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.judge import diff
 from bench.judge.by_version import identity, time_ratios
-from bench.runs.run_file import Run
+from bench.runs.run_file import Run, operations
 from bench.show import diff_tables
 from bench.show.markdown import TITLES, figure, markdown
 from bench.show.tables import efforts, provenance, runs_compared
@@ -54,6 +54,7 @@ def same_bits(shown: Sequence[Run]) -> str:
 def page(shown: Sequence[Run]) -> str:
     """Every table, as one Markdown document."""
     effort = efforts(shown)
+    titles = ", ".join(TITLES[operation] for operation in operations(shown))
     band = f"A time changed when it is significant and beyond {diff.MIN_EFFECT:g}x"
     parts = [
         "# By NumPy version",
@@ -62,7 +63,7 @@ def page(shown: Sequence[Run]) -> str:
         f"## What changed since the first, {effort}",
         f"Over all cells that both runs have. {band} (`bench/judge/diff.py`).",
         steps(shown),
-        f"## Largest ulp error of ordinary rows, {effort}: {', '.join(TITLES.values())}",
+        f"## Largest ulp error of ordinary rows, {effort}: {titles}",
         runs_compared(shown),
         f"## Time, as a ratio to {shown[0].label}, {effort}",
         "Geometric means over operations and shapes.",
