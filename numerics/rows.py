@@ -324,6 +324,7 @@ def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Lab
         raise IndexError(f"label {huge} is outside 0 .. K-1 for K = {length}")
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"labels must be integers, not dtype {labels.dtype}")
+    given = labels  # one for all rows is not repeated in memory
     if labels.shape != shape:
         try:
             labels = np.broadcast_to(labels, shape)
@@ -332,8 +333,8 @@ def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Lab
             raise ValueError(message) from None
     # argmin and argmax cost a fraction of the reductions where there are few.
     if labels.size and not (
-        0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < length
+        0 <= given.item(given.argmin()) <= given.item(given.argmax()) < length
     ):
-        outside = (labels < 0) | (labels >= length)
-        raise IndexError(f"label {labels[outside][0]} is outside 0 .. K-1 for K = {length}")
+        outside = (given < 0) | (given >= length)
+        raise IndexError(f"label {given[outside][0]} is outside 0 .. K-1 for K = {length}")
     return labels.astype(np.intp, copy=False)

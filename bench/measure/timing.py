@@ -44,7 +44,7 @@ def interleaved(
     limit: float = math.inf,
     in_a_row: float = 0.0,
     least: int = 1,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of each call in each round; `least` rounds, and more for up to `limit` seconds.
 
@@ -85,7 +85,8 @@ def _waited() -> float:
         return 0.0
 
 
-def _seconds_of(call: Call, number: int, clock: Callable[[], float] = time.perf_counter) -> float:
+def _seconds_of(call: Call, number: int, clock: Callable[[], float] | None = None) -> float:
+    clock = clock or time.perf_counter
     start = clock()
     for _ in range(number):
         call()

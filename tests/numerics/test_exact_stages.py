@@ -201,11 +201,13 @@ def test_sums_without_the_largest_term(claim: Claim) -> None:
 def _sums(x: FloatArray) -> Iterator[tuple[str, str, mpf, float]]:
     """r and l of one row by each stage, and what was left out of them."""
     for stage in (extended, double_double):
-        yield _name(stage), "r", value(stage.others(Block(x, stage.SIZE)), 0), 0.0
+        block = Block(x, stage.SIZE)
+        yield _name(stage), "r", value(stage.others(block, block.largest_at), 0), 0.0
         log, _, _ = logs._log_of_sums(stage, blocks(x, stage.SIZE))
         yield _name(stage), "l", value(log, 0), 0.0
     left_out = plain.LEFT_OUT * x.size
-    yield "plain", "r", mpf(float(plain._others(Block(x, plain.SIZE))[0])), left_out
+    others, largest = plain._split(Block(x, plain.SIZE), Block(x, plain.SIZE).largest_at)
+    yield "plain", "r", mpf(float(others[0] / largest[0])), left_out
     yield "plain", "l", mpf(float(plain._log_of_sums(plain._blocks(x))[0][0])), left_out
 
 
