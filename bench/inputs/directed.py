@@ -141,9 +141,9 @@ def _gradient(format: Format, rng: Generator) -> Row:
     lowest = max(format.min_exponent - format.precision + 1, -400)
     exponent = int(rng.choice([-1, -int(rng.integers(1, 12)), int(rng.integers(lowest, 0))]))
     target = midpoint(format, exponent, rng)
-    x = _offset(format, rng)
-    row = _with_others(x, target / (1 - target), format, rng)
-    return _tuned(mp.exp(mpf(x)) / (1 - target), row, format, rng, target)
+    x, odds = _offset(format, rng), target / (1 - target)  # d(1 - p) / p = d(sum) / sum
+    row = _with_others(x, odds, format, rng)
+    return _tuned(mp.exp(mpf(x)) / (1 - target), row, format, rng, odds)
 
 
 def _log_softmax(format: Format, rng: Generator) -> Row:
