@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -68,8 +67,3 @@ def row_of(runs: Runs, format: Format) -> FloatArray:
     if not row.size or row.astype(np.float64).tolist() != np.repeat(values, counts).tolist():
         raise ValueError(f"no row of {format.name}")
     return row
-
-
-def joined(parts: Sequence[FloatArray]) -> FloatArray:
-    """Rows of the same length, one part below the other."""
-    return np.concatenate(parts, axis=0)

@@ -60,8 +60,9 @@ def with_cell(path: Path, subject: str, operation: str, new: Mapping[str, Any]) 
 
 
 def write(path: Path, what: Mapping[str, Any]) -> None:
-    """Write a file whole; the same content has the same bytes."""
-    write_whole(path, json.dumps(what, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write a file whole, a line for each witness; the same content has the same bytes."""
+    text = json.dumps(what, sort_keys=True, allow_nan=False)
+    write_whole(path, text.replace('}, {"column"', '},\n{"column"') + "\n")
 
 
 def load(path: Path) -> dict[str, Any]:

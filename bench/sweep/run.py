@@ -9,7 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -88,9 +95,19 @@ def run(
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             task = running.pop(future)
             name = f"a worker's chunk {task.number} of {task.family}"
-            found = finished.checked(future.result(), task, made, name)
+            found = finished.checked(_result(future), task, made, name)
             finished.keep(folder, task, found)
             yield task, found
+
+
+def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return future.result()
+    except BrokenExecutor:
+        raise SweepError(
+            "a worker was ended from outside, perhaps for want of memory; the same command goes on "
+            "from what is finished"
+        ) from None
 
 
 def content(

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,17 @@ def test_after_kill_9_and_a_second_start(expected: bytes, tmp_path: Path) -> Non
     assert 3 <= len(done) < len(PLAN.tasks())
     assert swept(output, Immediate()) == expected
     assert {path: path.stat().st_mtime_ns for path in done} == done  # none was made again
+
+
+def test_a_worker_that_was_ended_is_said_in_a_line(tmp_path: Path) -> None:
+    class Broken(Immediate):
+        def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    with pytest.raises(SweepError, match="a worker was ended from outside"):
+        swept(tmp_path / "sweep.json", Broken())
 
 
 def test_on_a_dask_cluster_of_which_one_worker_is_killed(expected: bytes, tmp_path: Path) -> None:
