@@ -211,7 +211,7 @@ def content(
         "environment": environment(),
         "peers": {scipy.name: scipy.version} if scipy else {},
         "calls": [asdict(one) for one in found],
-        "large": [asdict(cell) for cell in cells],
+        "large": [cell.content() for cell in cells],
         "parts": made_of,
     }
 

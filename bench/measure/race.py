@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -109,7 +109,7 @@ def content(measured: Sequence[Cell], found: dict[str, Peer], **tables: Table) -
     return {
         "environment": environment(),
         "peers": {name: peer.version for name, peer in found.items()},
-        "cells": [asdict(cell) for cell in measured],
+        "cells": [cell.content() for cell in measured],
         **tables,
     }
 
