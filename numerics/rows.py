@@ -332,9 +332,7 @@ def checked_labels(y: npt.ArrayLike, shape: tuple[int, ...], length: int) -> Lab
             message = f"labels of shape {labels.shape} do not broadcast to the batch shape {shape}"
             raise ValueError(message) from None
     # argmin and argmax cost a fraction of the reductions where there are few.
-    if labels.size and not (
-        0 <= given.item(given.argmin()) <= given.item(given.argmax()) < length
-    ):
+    if labels.size and not (0 <= given.item(given.argmin()) <= given.item(given.argmax()) < length):
         outside = (given < 0) | (given >= length)
         raise IndexError(f"label {given[outside][0]} is outside 0 .. K-1 for K = {length}")
     return labels.astype(np.intp, copy=False)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from bench.inputs.cases import SEED
 from bench.measure import race
-from bench.measure.timing import Call, Cell, interleaved
+from bench.measure.timing import Call, Cell, interleaved, short
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers.peer import Peer
@@ -200,7 +200,7 @@ def large(rounds: int, before: Mapping[str, Method], mebibytes: Sequence[int]) -
         }
         number = max(3, rounds // 3) if size > 16 else rounds
         seconds = interleaved(calls, number, in_a_row=race.IN_A_ROW)
-        yield Cell(operation, format_name, size, len(x), columns, seconds)
+        yield Cell(operation, format_name, size, len(x), columns, short(seconds))
 
 
 def content(
@@ -211,7 +211,7 @@ def content(
         "environment": environment(),
         "peers": {scipy.name: scipy.version} if scipy else {},
         "calls": [asdict(one) for one in found],
-        "large": [cell.content() for cell in cells],
+        "large": [asdict(cell) for cell in cells],
         "parts": made_of,
     }
 

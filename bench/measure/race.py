@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.inputs.cases import SEED
-from bench.measure.timing import Call, Cell, interleaved
+from bench.measure.timing import Call, Cell, interleaved, short
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
 from bench.subjects.peers import libraries
@@ -68,7 +68,7 @@ def run(
         calls = _calls(operation, x, found, size)
         number = max(3, rounds // 3) if size > 16 else rounds
         seconds = interleaved(calls, number, in_a_row=IN_A_ROW)
-        yield Cell(operation, format_name, size, len(x), columns, seconds)
+        yield Cell(operation, format_name, size, len(x), columns, short(seconds))
 
 
 def logits(format_name: str, mebibytes: int, columns: int) -> npt.NDArray[Any]:
@@ -109,7 +109,7 @@ def content(measured: Sequence[Cell], found: dict[str, Peer], **tables: Table) -
     return {
         "environment": environment(),
         "peers": {name: peer.version for name, peer in found.items()},
-        "cells": [cell.content() for cell in measured],
+        "cells": [asdict(cell) for cell in measured],
         **tables,
     }
 

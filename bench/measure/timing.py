@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,11 +31,6 @@ class Cell:
     def ns_per_element(self, name: str) -> float:
         """Median over the rounds."""
         return statistics.median(self.seconds[name]) * 1e9 / (self.rows * self.columns)
-
-    def content(self) -> dict[str, Any]:
-        """As it is kept: no clock is right to more than four digits."""
-        short = {n: [float(f"{t:.4g}") for t in times] for n, times in self.seconds.items()}
-        return asdict(self) | {"seconds": short}
 
     def ratio(self, name: str, to: str = "fast") -> float:
         """Median over the rounds of one time over another of the same round."""
@@ -68,6 +63,11 @@ def interleaved(
             for name in [*calls][first:] + [*calls][:first]:
                 seconds[name].append(_seconds_of(calls[name], numbers[name], clock))
     return seconds
+
+
+def short(seconds: dict[str, list[float]]) -> dict[str, list[float]]:
+    """As they are kept: no clock is right to more than four digits."""
+    return {name: [float(f"{time:.4g}") for time in times] for name, times in seconds.items()}
 
 
 def undisturbed() -> float:

@@ -70,7 +70,7 @@ def test_tables_filter(opened: Any, reference_page: Path) -> None:
     assert tab.locator(".map tbody tr:not(.family)").count() == len(expected)
     tab.get_by_label("tables: every operation and format").check()
     assert set(column(tab, "errors", "format")) == {"fp16", "fp32", "fp64"}
-    assert set(column(tab, "errors", "operation")) == set(TITLES.values())
+    assert set(column(tab, "errors", "operation")) == {TITLES[name] for name in run["operation"]}
     tab.get_by_label("Filter").fill("no such thing")
     assert "Nothing matches." in tab.locator("#errors tbody").inner_text()
 
