@@ -62,17 +62,27 @@ def source(runs: Sequence[Run]) -> str:
     return hashlib.sha256("".join(run.sha256 for run in runs).encode()).hexdigest()
 
 
-def kinds(name: str, svg: bool = True) -> tuple[str, ...]:
+HEAVY = ("error-against-k", "time-against-k", "survival")
+"""Figures whose lines make an SVG of 200 KB: committed as PNG alone."""
+
+
+def kinds(name: str, svg: bool = True, committed: bool = False) -> tuple[str, ...]:
     """How a figure is written: the points of the bounds make an SVG of half a megabyte."""
-    return ("svg", "png") if svg and name != "errors-against-bounds" else ("png",)
+    png_alone = name == "errors-against-bounds" or (committed and name in HEAVY)
+    return ("svg", "png") if svg and not png_alone else ("png",)
 
 
 def jobs(
-    runs: Sequence[Run], figures: Mapping[str, Callable[[], Figure]], svg: bool = True
+    runs: Sequence[Run],
+    figures: Mapping[str, Callable[[], Figure]],
+    svg: bool = True,
+    committed: bool = False,
 ) -> list[Job]:
     """What there is to draw: PNG, and SVG where that is wanted."""
     of, records = f"runs {source(runs)}", sum(len(run.accuracy) for run in runs)
-    return [Job(name, draw, kinds(name, svg), of, records) for name, draw in figures.items()]
+    return [
+        Job(name, draw, kinds(name, svg, committed), of, records) for name, draw in figures.items()
+    ]
 
 
 def drawn(wanted: Sequence[Job], processes: int | None = None) -> Iterator[dict[str, bytes]]:

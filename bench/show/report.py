@@ -41,7 +41,9 @@ def write(
 
     into_committed = output.resolve() == committed.resolve()
     shown = _runs(files, committed, wanted.labels, wanted.alone or into_committed)
-    jobs = drawing.jobs(shown, _figures(shown, wanted.maps), wanted.svg or into_committed)
+    jobs = drawing.jobs(
+        shown, _figures(shown, wanted.maps), wanted.svg or into_committed, into_committed
+    )
     with drawing.begun(jobs) as drawn:
         made = _tables(shown)
         for pictures in track(drawn, len(jobs)):

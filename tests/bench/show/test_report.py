@@ -259,7 +259,7 @@ def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
 def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
     run = run_file.load(RESULTS / committed.REFERENCE)
     for figure in FIGURES:
-        for kind in drawing.kinds(figure):
+        for kind in drawing.kinds(figure, committed=True):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
             assert drawing.source([run]).encode() in picture, f"{figure}.{kind} is stale"
     by_version = versions.load([RESULTS / committed.VERSIONS])
