@@ -80,7 +80,7 @@ def test_the_fixture_in_a_project_of_its_own(tmp_path: Path) -> None:
 
 def test_a_project_whose_own_package_is_called_bench(tmp_path: Path) -> None:
     theirs = "import sys, types; own = sys.modules['bench'] = types.ModuleType('bench')"
-    (tmp_path / "conftest.py").write_text(f"{theirs}; own.__path__ = ['their/bench']")
+    (tmp_path / "conftest.py").write_text(f"{theirs}; own.__file__ = 'their/bench.py'")
     (tmp_path / "test_mine.py").write_text(TESTS)
     done = _pytest(tmp_path, "-k", "sound")
-    assert "their/bench hides the harness" in done.stdout
+    assert "their/bench.py hides the harness" in done.stdout
