@@ -262,6 +262,8 @@ def _short(value: float) -> float | int:
     >>> _short(1234567.0), _short(499.4887), _short(2.125)
     (1234600, 499.49, 2.12)
     """
+    if 0.9999 < value < 1:
+        return 0.9999  # below its bound stays below it
     shown = float(f"{value:.3g}")
     several = (float(f"{value:.{digits}g}") for digits in (4, 5, 6, 8))
     rounded = next((one for one in several if _as_in_a_browser(one) == shown), shown)

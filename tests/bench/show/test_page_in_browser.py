@@ -11,6 +11,7 @@ import pytest
 
 from bench.runs import run_file
 from bench.show.markdown import TITLES, figure
+from numerics import OPERATIONS
 from tests.bench.show.pages import choose, decoded, drawn, read
 
 
@@ -81,7 +82,7 @@ def test_ratios_are_to_the_chosen_subject(opened: Any, reference_page: Path) -> 
     choose(tab, "versus", "scipy")
     ratios = [number(text) for text in column(tab, "speed", "ratio to scipy")]
     assert ratios
-    assert all(0 < ratio < 1 for ratio in ratios)
+    assert all(ratio > 0 for ratio in ratios)
     tab.get_by_role("button", name="K", exact=True).click()
     lengths = [number(text) for text in column(tab, "speed", "K")]
     assert lengths == sorted(lengths)
@@ -204,7 +205,7 @@ def test_filters_move_the_headline_and_the_plots(opened: Any, reference_page: Pa
     assert set(lines) == set(chosen["format"])
     for format_name, cells in lines.items():
         mine = chosen[(chosen["format"] == format_name) & (chosen["operation"] == "log_softmax")]
-        assert cells[6] == figure(mine["max_ulp"].max())
+        assert cells[2 + len(OPERATIONS)] == figure(mine["max_ulp"].max())
     assert tab.locator("#headline .basis").inner_text() == "the chosen cases"
     assert tab.locator(".legend li:visible").all_inner_texts() == ["stable"]
     for kind in ("error-against-time", "time-against-k", "errors-against-bounds"):
