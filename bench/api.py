@@ -52,7 +52,7 @@ class Judged:
         return "\n".join([in_lines(self.verdict), plain([self.verdict]), *does_not])
 
     def json(self) -> dict[str, Any]:
-        """As `--format json`, with the schema of docs/verdict.md."""
+        """As the command prints with `--format json`."""
         said = {"conclusions": [self.sentence], "violations": list(self.broken)}
         made: dict[str, Any] = json.loads(to_json({**said, **verdict_file.content([self.verdict])}))
         return made

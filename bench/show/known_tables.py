@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -91,9 +92,15 @@ def _sampled(run: Run) -> Iterator[tuple[Key, Known]]:
 
 
 def committed(folder: Path) -> tuple[Files, Files]:
-    """The sweeps and the worst rows of a folder of results."""
-    sweeps = [sweep_file.load(path) for path in sorted((folder / SWEEPS).glob("*.json"))]
-    return sweeps, worst_file.all_of(folder / WORST)
+    """The sweeps and the worst rows of a folder of results.
+
+    SweepError where sweeps share a chunk: its outputs would count twice.
+    """
+    sweeps = {path: sweep_file.load(path) for path in sorted((folder / SWEEPS).glob("*.json"))}
+    parts = [(path.name, part) for path, content in sweeps.items() for part in content["parts"]]
+    for one, other in combinations(parts, 2):
+        sweep_file.check_apart([one], [other])
+    return list(sweeps.values()), worst_file.all_of(folder / WORST)
 
 
 def table(known: Mapping[Key, Known]) -> str:

@@ -54,12 +54,12 @@ def combined(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, A
     for name, part in parts:
         kinds.setdefault(_kind(part), []).append((name, part))
     for one, other in combinations(kinds, 2):
-        _check_apart(kinds[one], kinds[other])
+        check_apart(kinds[one], kinds[other])
     return [_joined(kinds[kind]) for kind in sorted(kinds)]
 
 
-def _check_apart(some: Sequence[Named], others: Sequence[Named]) -> None:
-    """SweepError where a cell of the same chunk is in parts of two kinds."""
+def check_apart(some: Sequence[Named], others: Sequence[Named]) -> None:
+    """SweepError where a cell of the same chunk is in two parts."""
     for (name, one), (other_name, other) in product(some, others):
         common = _names(one) & _names(other)
         first = max(one["chunks"][0], other["chunks"][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,10 @@ from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
 from bench.runs import run_file
 from bench.runs.committed import REFERENCE, ROOT, VERSIONS
-from bench.show import findings, versions
+from bench.show import findings, known_tables, versions
 from bench.show.findings import FindingError
 from bench.show.kept import Committed, load
+from bench.sweep.sweep_file import SweepError
 from numerics import FORMATS
 
 RESULTS = ROOT / "results"
@@ -95,3 +97,12 @@ def test_a_hunt_that_finds_less_than_a_sample_contradicts_the_words(kept: Commit
                 witness["ulp"] = 0.25
     with pytest.raises(FindingError, match="a hunt finds more than a sample"):
         findings.as_list(replace(kept, worst=less))
+
+
+def test_no_output_of_a_sweep_counts_twice(tmp_path: Path) -> None:
+    (tmp_path / "sweeps").mkdir()
+    swept = (ROOT / "results" / "sweeps" / "x0-fp16.json").read_text()
+    for name in ("one.json", "other.json"):
+        (tmp_path / "sweeps" / name).write_text(swept)
+    with pytest.raises(SweepError, match=r"one\.json and other\.json: an overlap"):
+        known_tables.committed(tmp_path)
