@@ -24,6 +24,7 @@ IMPORT_TIMEOUT = 300.0
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables that say how many threads a library takes."""
 _POLL = 0.05
+_GOODBYE = 1.0
 Task = Callable[[Subject], Any]
 
 
@@ -74,11 +75,12 @@ class Elsewhere:
         return value
 
     def close(self) -> None:
-        """End the process."""
+        """End the process: it may leave by itself, as C writes what it holds only then."""
         if self._process is not None:
+            self._pipe.close()
+            self._process.join(_GOODBYE)
             self._process.kill()
             self._process.join()
-            self._pipe.close()
             self._process = None
 
     def _start_again(self) -> None:
