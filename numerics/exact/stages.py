@@ -20,7 +20,7 @@ from numerics.exact.rounding import Flags, codes_of, magnitudes
 from numerics.exact.values import Answer
 from numerics.formats import FP64, FloatArray, Format, format_of
 from numerics.method import ELEMENTWISE
-from numerics.rows import Labels
+from numerics.rows import Labels, at_least_fp32
 
 BATCH = 2**17
 """Logits that a stage sees at a time, unless a row has more: so one logarithm is many at once."""
@@ -153,6 +153,8 @@ def _try(
     """Write what a stage finds for a block of rows; what it leaves undecided, or None."""
     left: Flags | None = None
     format = format_of(x.dtype)
+    # Only the first stage has a way of its own with 16 bits.
+    x = x if stage is PLAIN else at_least_fp32(x)
     for where, value in stage.operations[operation](x, labels, wanted):
         rounded, undecided = value.rounded(format)
         del value  # the stage may have its memory for the next piece
