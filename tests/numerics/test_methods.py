@@ -69,7 +69,7 @@ def test_equal_logits_of_any_size_are_uniform() -> None:
         assert (stable_softmax(np.full(8, value)) == 0.125).all()
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", ["fp16", "fp32", "fp64"])  # bf16 has no bits to spare
 def test_exact_shift_changes_no_bit_of_stable_softmax(format_name: str) -> None:
     dtype = FORMATS[format_name].dtype
     x = (np.random.default_rng(6).integers(-64, 64, size=(20, 30)) / 16).astype(dtype)
