@@ -58,7 +58,7 @@ PLOTS = {
         "Time against K",
         "K",
         "ns per element",
-        "Median of all rounds, batches of 2 MiB.",
+        "Median of all rounds, batches of 2¹⁶ numbers.",
     ),
     "errors-against-bounds": (
         "Errors against bounds",
