@@ -115,14 +115,19 @@ class RowFacts:
     @cached_property
     def special(self) -> npt.NDArray[np.bool_]:
         """Rows that the special-value policy covers, shape (rows, 1)."""
-        # Widened before: ml_dtypes warns of NaN in its maximum.
-        largest = self.original.astype(np.float64).max(axis=1, keepdims=True)
+        largest = self._wide.max(axis=1, keepdims=True)
         return np.asarray(~np.isfinite(largest), dtype=np.bool_)
 
     @cached_property
     def x(self) -> Array:
         """The logits in fp64, special rows replaced by zeros."""
-        return np.where(self.special, 0.0, self.original.astype(np.float64))
+        return np.where(self.special, 0.0, self._wide)
+
+    @cached_property
+    def _wide(self) -> Array:
+        """The logits in fp64: ml_dtypes warns of NaN in a maximum, and NumPy of a signalling one."""
+        with np.errstate(invalid="ignore"):
+            return self.original.astype(np.float64)
 
     @cached_property
     def shift(self) -> Array:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.inputs.formats import FORMATS
 from bench.inputs.kinds import KINDS, kinds_of
 from bench.measure.accuracy import Offence
 from bench.measure.asking import REFUSALS, listening
 from bench.subjects.subject import FOREIGN, Subject, described
-from numerics import FORMATS
 from numerics.formats import Format
 from numerics.method import ELEMENTWISE, LABELLED, OPERATIONS, arguments
 

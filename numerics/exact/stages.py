@@ -40,13 +40,16 @@ class Stage:
 
 
 def _stage(name: str, module: Any) -> Stage:
+    """A later stage, which has no way of its own with 16 bits."""
     operations: dict[str, Operation] = {
-        "softmax": lambda x, labels, wanted: module.softmax(x, wanted),
-        "log_softmax": lambda x, labels, wanted: logs.log_softmax(module, x, wanted),
-        "log_sum_exp": lambda x, labels, wanted: logs.log_sum_exp(module, x),
-        "cross_entropy": lambda x, labels, wanted: logs.cross_entropy(module, x, labels),
+        "softmax": lambda x, labels, wanted: module.softmax(at_least_fp32(x), wanted),
+        "log_softmax": lambda x, labels, wanted: logs.log_softmax(module, at_least_fp32(x), wanted),
+        "log_sum_exp": lambda x, labels, wanted: logs.log_sum_exp(module, at_least_fp32(x)),
+        "cross_entropy": lambda x, labels, wanted: logs.cross_entropy(
+            module, at_least_fp32(x), labels
+        ),
         "cross_entropy_gradient": lambda x, labels, wanted: gradient.cross_entropy_gradient(
-            module, x, labels, wanted
+            module, at_least_fp32(x), labels, wanted
         ),
     }
     return Stage(name, operations)
@@ -153,8 +156,6 @@ def _try(
     """Write what a stage finds for a block of rows; what it leaves undecided, or None."""
     left: Flags | None = None
     format = format_of(x.dtype)
-    # Only the first stage has a way of its own with 16 bits.
-    x = x if stage is PLAIN else at_least_fp32(x)
     for where, value in stage.operations[operation](x, labels, wanted):
         rounded, undecided = value.rounded(format)
         del value  # the stage may have its memory for the next piece
