@@ -125,7 +125,7 @@ class RowFacts:
 
     @cached_property
     def _wide(self) -> Array:
-        """The logits in fp64: ml_dtypes warns of NaN in a maximum, and NumPy of a signalling one."""
+        """The logits in fp64: ml_dtypes warns of NaN in a maximum, NumPy of a signalling one."""
         with np.errstate(invalid="ignore"):
             return self.original.astype(np.float64)
 
