@@ -110,6 +110,7 @@ def errors_by_method(run: Run) -> str:
 def exhaustive(run: Run) -> str:
     """Largest and mean ulp error and failures on every row [x, 0] of fp16."""
     table = run.accuracy[run.accuracy["family"] == "exhaustive"]
+    table = table[table["format"] == "fp16"]
     rows = []
     for subject in table["subject"].unique():
         mine = table[table["subject"] == subject].set_index("operation")
