@@ -35,8 +35,7 @@ NEAR = 4
 FEWEST, FEWEST_OF_TWO = 40, 8
 """Fewer telling outputs tell nothing; of two formulas that both hold, these decide."""
 AT_LEAST = 0.95
-"""The share of the telling outputs that names a formula. docs/verdict.md has the measured shares:
-right names have 0.99 and more, the nearest of the wrong ones 0.93."""
+"""The share of the telling outputs that names a formula; docs/verdict.md has measured shares."""
 
 
 def places(x: FloatArray) -> Places:
@@ -137,10 +136,9 @@ def decided(asked: Asked) -> tuple[Explanation, Hypothesis | None]:
     held = [one for one in results if _holds(one, results, asked)]
     named = [one for one in held if not any(_beats(other, one, asked) for other in held)]
     if not named:
-        best = max(results, key=lambda one: share_of(one.has, _from_exact(one, asked)))
-        telling = _from_exact(best, asked)
-        count = int(np.count_nonzero(telling))
-        return Explanation("", None, count, best.hypothesis.name, share_of(best.has, telling),
+        best = max(results, key=lambda one: _strength(one, asked))
+        count = int(np.count_nonzero(_from_exact(best, asked)))
+        return Explanation("", None, count, best.hypothesis.name, _strength(best, asked),
                            nearest=right), None  # fmt: skip
     first = min(named, key=lambda one: finalists.index(one.hypothesis))
     others = [one for one in results if one not in named]
@@ -169,6 +167,14 @@ def _holds(one: Result, results: Sequence[Result], asked: Asked) -> bool:
     return bool(np.count_nonzero(groups[0]) >= FEWEST) and all(
         share_of(one.has, group) >= AT_LEAST for group in (one.telling, *telling)
     )
+
+
+def _strength(one: Result, asked: Asked) -> float:
+    """How near a formula comes to holding: the lesser share of what tells it."""
+    from_exact = _from_exact(one, asked)
+    if np.count_nonzero(from_exact) < FEWEST:
+        return 0.0
+    return min(one.share, share_of(one.has, from_exact))
 
 
 def _beats(one: Result, other: Result, asked: Asked) -> bool:
@@ -200,7 +206,7 @@ def _finalists(asked: Asked) -> list[tuple[Suspect, Arithmetic]]:
     pairs = list(_all(asked.operation, asked.format))
     near = [share_of(np.abs(said(*pair, asked) - asked.got) <= NEAR, asked.usable)
             for pair in pairs]  # fmt: skip
-    best = np.argsort(near, kind="stable")[::-1][:FINALISTS]
+    best = np.argsort([-share for share in near], kind="stable")[:FINALISTS]
     return [pairs[place] for place in sorted(best)]
 
 

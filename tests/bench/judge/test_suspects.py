@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.__main__ import main
 from bench.inputs import probes
 from bench.inputs.cases import Batch
 from bench.judge import verdict_file
-from bench.judge.suspects import contest, explain
+from bench.judge.suspects import contest, explain, rates
 from bench.judge.suspects.arithmetic import to_bf16
 from bench.judge.suspects.cures import CURES
 from bench.judge.suspects.explanation import Explanation, Habit
@@ -24,7 +25,9 @@ from bench.judge.verdict import FORMULA, Scope, complete
 from bench.judge.verdicts import Cell, Verdict
 from bench.measure.presentations import Presented
 from bench.runs.committed import COMMITTED
-from bench.show import why_words
+from bench.runs.committed import SUSPECTS as SUSPECTS_FILE
+from bench.runs.files import RunFileError
+from bench.show import suspects_tables, why_words
 from bench.subjects import specs
 from bench.subjects.isolated import Here
 from bench.subjects.subject import SUBJECTS, Subject
@@ -129,6 +132,35 @@ def test_every_cure_is_of_a_suspect_and_its_page_is_there() -> None:
     for cure in CURES.values():
         assert (COMMITTED.parent / cure.page.partition("#")[0]).is_file()
         assert all(cure.method_in(name) in METHODS for name in FORMATS)
+
+
+# --- Measured rates ------------------------------------------------------------------------------
+
+
+def test_no_committed_name_is_wrong_and_the_threshold_lies_between_the_shares() -> None:
+    found, _ = rates.load(COMMITTED / SUSPECTS_FILE)
+    known = [one for one in found if one.source is not None]
+    assert {one.subject for one in known} == set(rates.SOURCES)
+    assert not any(one.wrong for one in known)
+    assert all(one.found.share > contest.AT_LEAST for one in known if one.found.share is not None)
+    none = [one.found.next_share or 0.0 for one in known if one.source == ""]
+    assert max(none) < contest.AT_LEAST
+    assert "names are right, 0 wrong, and 0 held back" in suspects_tables.summary(found)
+
+
+def test_a_wrong_name_is_counted_and_has_its_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = rates.Rate("exact", "softmax", "fp32", Explanation("the log of softmax", 1.0, 99))
+    assert named.wrong
+    assert not replace(named, format="fp16").wrong  # sources say nothing of it
+    assert "0 names are right, 1 wrong" in suspects_tables.summary([named])
+    monkeypatch.setattr(rates, "measure", lambda subjects: [[named]])
+    assert main(["suspects"]) == 1
+
+
+def test_what_is_no_file_of_rates_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('{"rates": [1]}')
+    with pytest.raises(RunFileError, match="not a file of `bench suspects`"):
+        rates.load(tmp_path / "other.json")
 
 
 # --- In a verdict --------------------------------------------------------------------------------
