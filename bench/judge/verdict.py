@@ -1,7 +1,8 @@
 """verdict: everything worth knowing about a subject, asked of it where it lives.
 
-For each operation and format: all cases plainly, then the same rows presented in many ways, the
-contract, the time by kind of row and against our methods. Whoever dies is asked the next thing.
+For each operation and format: all cases plainly, the formula behind them, then the same rows
+presented in many ways, the contract, the time by kind of row and against our methods. Whoever dies
+is asked the next thing.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from functools import partial
 import numpy as np
 
 from bench.inputs import probes
-from bench.inputs.cases import SEED, Case
+from bench.inputs.cases import SEED, Batch, Case
 from bench.inputs.probes import asked_at
 from bench.judge import by_value
 from bench.judge.by_value import Plain
+from bench.judge.suspects.explain import explained
+from bench.judge.suspects.explanation import Explanation
 from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Death, Speed, Verdict, Way, together
 from bench.measure import contract, slow_paths, timing
+from bench.measure.asking import Answer
 from bench.measure.contract import Found, Probed
 from bench.measure.presentations import PRESENTATIONS, Presentation, Presented
 from bench.measure.slow_paths import Pace
@@ -30,7 +34,7 @@ from bench.truth.ahead import Key, Truth
 from numerics import FORMATS, OPERATIONS
 from numerics.method import arguments
 
-CONFIDENT = "confident"
+CONFIDENT, FORMULA = "confident", "formula"
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.1
 """At most so many rounds for each timing against our methods, and so long."""
@@ -67,7 +71,7 @@ class Scope:
             (operation, case.name, name)
             for operation, name in self.cells()
             if subject.offers(operation, name)
-            for case in self.cases(name)
+            for case in (*self.cases(name), probes.TELLING)
         ]
 
 
@@ -136,6 +140,7 @@ class _Cell:
     rows: list[Plain] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)
+    formula: Explanation | None = None
 
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
         """What is asked, each with its name, in order."""
@@ -143,6 +148,7 @@ class _Cell:
             (f"case {case.name!r}", partial(self._case, case))
             for case in self.asked.scope.cases(self.format_name)
         ]
+        steps.append((FORMULA, self._explained))
         over_axis = self.asked.home.subject.over_axis(self.operation)
         for way in PRESENTATIONS[1:]:
             if over_axis or not way.over_axis:
@@ -180,6 +186,7 @@ class _Cell:
             ordinary_ulp=_max_ulp(random), confident_ulp=_max_ulp(confident),
             unmeasured=self.unmeasured,
             inputs=by_value.checksum([case.name for case, _ in self.plain], self.format_name),
+            formula=self.formula,
         )  # fmt: skip
 
     def _case(self, case: Case) -> None:
@@ -187,12 +194,23 @@ class _Cell:
         if exact is None:
             return
         rows = by_value.rows_of(case.name, self.format_name)
-        answers = self.asked.home.run(Presented(self.operation, PLAIN, rows.batches))
+        answers = self._plainly(rows.batches)
         plain = Plain(self.operation, rows, exact, [one.outputs for one in answers])
         way = by_value.judged(PLAIN, plain, answers, range(len(rows.batches)))
         self.plain.append((case, way))
         if case.name in probes.IN_MANY_WAYS:
             self.rows.append(plain)
+
+    def _explained(self) -> None:
+        name = probes.TELLING.name
+        exact = self.asked.truth((self.operation, name, self.format_name))
+        assert exact is not None  # its labels are in range
+        rows = by_value.rows_of(name, self.format_name)
+        self.formula = explained(self.operation, rows.format, rows.batches, exact, self._plainly)
+
+    def _plainly(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        answers: list[Answer] = self.asked.home.run(Presented(self.operation, PLAIN, batches))
+        return answers
 
     def _presented(self, way: Presentation) -> None:
         found = []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.judge import older_file
+from bench.judge.suspects.explanation import Explanation, Habit
 from bench.judge.verdicts import Cell, Death, Speed, Tally, Verdict, Way, Witness
 from bench.measure.contract import Found
 from bench.measure.slow_paths import Pace
@@ -70,7 +71,14 @@ def _verdict(one: dict[str, Any]) -> Verdict:
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
-    return Cell(**{**cell, "ways": [_way(way) for way in cell["ways"]]})
+    made = {"ways": [_way(way) for way in cell["ways"]], "formula": _formula(cell.get("formula"))}
+    return Cell(**{**cell, **made})
+
+
+def _formula(found: dict[str, Any] | None) -> Explanation | None:
+    if found is None:  # not asked for, or of an older file
+        return None
+    return Explanation(**{**found, "habits": [Habit(**habit) for habit in found["habits"]]})
 
 
 def _way(way: dict[str, Any]) -> Way:
