@@ -37,7 +37,7 @@ COLUMNS = {
     "full": (5, 10, 64, 600, 4096, 50_257),
 }
 """Lengths of a row at which throughput is measured."""
-TIMING = {"quick": (0.01, 4), "normal": (0.06, 4), "full": (0.5, 10)}
+TIMING = {"quick": (0.01, 4), "normal": (0.03, 4), "full": (0.5, 10)}
 """Seconds and least number of rounds for each benchmark."""
 
 
@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--effort",
         choices=EFFORTS,
         default="normal",
-        help="how many cases, shapes and rounds: quick (under 60 s), normal (under 4 minutes; "
+        help="how many cases, shapes and rounds: quick (under 60 s), normal (about 2 minutes; "
         "default) or full",
     )
     group.addoption(

@@ -16,7 +16,7 @@ from numerics.formats import FloatArray, Format
 from numerics.method import arguments
 
 FAR = 2000
-"""exp(-FAR), 2^-1800 of the smallest number, stands for all that is beyond it: it only breaks ties."""
+"""exp(-FAR), 2^-1800 of the smallest number, stands for all beyond it, which only breaks ties."""
 
 
 def correctly_rounded(row: FloatArray, label: int, format: Format) -> dict[str, list[float]]:

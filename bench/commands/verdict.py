@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -115,17 +116,29 @@ def _add_scope(asked: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, keep, say it; 1 where a condition does not hold."""
+    """Judge, keep, say it; 1 where a condition does not hold.
+
+    A subject that cannot be had is told at the end, and keeps nobody else from a verdict.
+    """
     from bench.judge import verdict_file
 
     if options.save:
         check_writable(options.save)
     before = verdict_file.load(options.baseline)[0] if options.baseline else []
-    verdicts = list(_measured(options))
+    verdicts: list[Verdict] = []
+    refused: list[str] = []
+    for found in _measured(options):
+        if isinstance(found, specs.SpecError):
+            refused.append(str(found))
+            continue
+        verdicts.append(found)
+        if options.save:  # whoever interrupts this keeps what there is
+            verdict_file.save(options.save, verdicts)
     broken = _broken(options, verdicts, before)
-    if options.save:
-        verdict_file.save(options.save, verdicts)
-    _say(verdicts, broken, options)
+    if verdicts:
+        _say(verdicts, broken, options)
+    if refused:
+        raise specs.SpecError("; ".join(refused))
     return 1 if broken else 0
 
 
@@ -152,8 +165,8 @@ def conditions(options: argparse.Namespace) -> Conditions:
     return strict(asked) if options.strict else asked
 
 
-def _measured(options: argparse.Namespace) -> Iterator[Verdict]:
-    """The verdicts; each subject in a process of its own, exact values in others."""
+def _measured(options: argparse.Namespace) -> Iterator[Verdict | specs.SpecError]:
+    """A verdict or an error for each subject, in its own process; exact values in others."""
     from bench.judge.verdict import Scope
     from bench.subjects.isolated import Elsewhere
     from bench.truth.ahead import workers
@@ -161,11 +174,13 @@ def _measured(options: argparse.Namespace) -> Iterator[Verdict]:
     scope = Scope(options.operations, options.formats, options.effort, options.seconds)
     with workers() as pool:
         for texts in specs.groups(options.subjects).values():
-            home = Elsewhere(texts, options.timeout)
             try:
+                home = Elsewhere(texts, options.timeout)
+            except specs.SpecError as error:
+                yield error
+                continue
+            with contextlib.closing(home):
                 yield _verdict(home, pool, scope)
-            finally:
-                home.close()
 
 
 def _verdict(home: Any, pool: Any, scope: Scope) -> Verdict:

@@ -58,7 +58,7 @@ PLOTS = {
         "Time against K",
         "K",
         "ns per element",
-        "Median of all rounds, batches of 2 MiB.",
+        "Median of all rounds, batches of 2¹⁶ numbers.",
     ),
     "errors-against-bounds": (
         "Errors against bounds",
@@ -256,6 +256,7 @@ def _figures(column: pd.Series[Any]) -> list[float | int | None] | None:
     return shown if any(value is not None for value in shown) else None
 
 
+@cache
 def _short(value: float) -> float | int:
     """Four digits, or more where a browser would make other three of them than Python of all.
 

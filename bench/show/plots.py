@@ -272,7 +272,7 @@ GRIDS = {
     ),
     "time-against-k": Panels(
         "K",
-        "ns per element (median, batch of 2 MiB)",
+        "ns per element (median, batches of 2¹⁶ numbers)",
         "ns_per_element",
         time_against_k,
     ),

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from numerics import LABELLED, METHODS
 from numerics.formats import FORMATS
 
 
+@lru_cache(maxsize=2**16)  # a page shows most rows many times
 def short_hex(text: str) -> str:
     """What `float.hex` gives, without trailing zeros.
 

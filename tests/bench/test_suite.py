@@ -52,7 +52,7 @@ def test_a_run_file_holds_speed_accuracy_and_environment(measured: Path) -> None
     assert content["softmax"]["seed"] == 42
     assert content["machine_info"]["softmax"]["numpy"] == loaded.environment["numpy"]
     groups = {benchmark["group"] for benchmark in content["benchmarks"]}
-    assert "softmax fp32 873x600" in groups
+    assert "softmax fp32 109x600" in groups
 
 
 def test_pytest_benchmark_still_reads_the_file(measured: Path) -> None:

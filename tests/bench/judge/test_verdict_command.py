@@ -73,6 +73,36 @@ class Call:
 FEW = ("--formats=fp32", "--operations=softmax", "--seconds=0")
 
 
+def test_a_subject_that_cannot_be_had_keeps_nobody_from_a_verdict(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    saved = folder / "saved.json"
+    (folder / "broken.py").write_text("import nothing_by_this_name")
+    subjects = [f"{folder}/{name}.py:softmax" for name in ("broken", "planted")]
+    assert main(["verdict", *subjects, *FEW, f"--save={saved}"]) == 2
+    printed = capfd.readouterr()
+    assert printed.out.startswith("planted:")
+    assert "nothing_by_this_name" in printed.err.splitlines()[-1]
+    assert [one.subject for one in verdict_file.load(saved)[0]] == ["planted"]
+
+
+def test_what_was_measured_before_an_interruption_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = verdict.measure
+
+    def interrupted(home: Any, *arguments: Any) -> Iterator[Any]:
+        if home.subject.name == "stable":
+            raise KeyboardInterrupt
+        return measured(home, *arguments)
+
+    monkeypatch.setattr(verdict, "measure", interrupted)
+    saved = folder / "saved.json"
+    with contextlib.suppress(KeyboardInterrupt):
+        main(["verdict", f"{folder}/planted.py:softmax", "stable", *FEW, f"--save={saved}"])
+    assert [one.subject for one in verdict_file.load(saved)[0]] == ["planted"]
+
+
 @pytest.mark.usefixtures("small_verdicts")
 def test_exit_statuses(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = f"{folder}/planted.py:softmax"
