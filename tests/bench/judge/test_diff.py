@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bench.__main__ import main
 from bench.judge import diff, rank_test
@@ -64,6 +63,8 @@ def slower(content: Content, ratio: float) -> None:
 
 @pytest.mark.parametrize("sizes", [(4, 4), (3, 7), (9, 9), (20, 20), (40, 30)])
 def test_the_rank_test_is_that_of_scipy(sizes: tuple[int, int]) -> None:
+    from scipy import stats  # a second and a half, which no other test needs
+
     rng = np.random.default_rng(sizes)
     exact = sizes[0] * sizes[1] <= rank_test.EXACT
     for shift in (0.0, 0.7, 3.0):
