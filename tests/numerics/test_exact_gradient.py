@@ -91,7 +91,7 @@ def test_every_label_of_rows_near_1_and_next_to_powers_of_two(format: Format) ->
     assert found == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), format=formats)
 def test_any_row_with_any_label(data: st.DataObject, format: Format) -> None:
     x = data.draw(finite_rows(format))

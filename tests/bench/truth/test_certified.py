@@ -73,7 +73,7 @@ def test_agrees_with_mpmath_on_the_cases(format: Format, tmp_path: Path) -> None
                 agree(batch.x, format, tmp_path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), format=formats)
 def test_agrees_with_mpmath_on_any_finite_row(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, format: Format
