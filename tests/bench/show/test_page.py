@@ -68,16 +68,17 @@ def test_no_two_elements_share_a_name(name: str, request: pytest.FixtureRequest)
                 assert "".join(target) in known
 
 
-def test_a_page_holds_every_record_and_every_plot(reference_page: Path) -> None:
+def test_a_page_holds_every_record_and_every_plot(
+    reference_page: Path, reference: run_file.Run
+) -> None:
     elements = read(reference_page)
     shown = json.loads(elements.data)
-    run = run_file.load(ROOT / "results" / "runs" / "reference.json.xz")
     (of_run,) = shown["runs"]
     errors = errors_of(shown, 0)
-    assert len(errors["subject"]) == len(run.accuracy)
-    assert len(of_run["speed"]["subject"]) == len(run.throughput)
-    for index in range(0, len(run.accuracy), 97):
-        record = run.accuracy.iloc[index]
+    assert len(errors["subject"]) == len(reference.accuracy)
+    assert len(of_run["speed"]["subject"]) == len(reference.throughput)
+    for index in range(0, len(reference.accuracy), 97):
+        record = reference.accuracy.iloc[index]
         assert shown["subjects"][errors["subject"][index]] == record["subject"]
         assert shown["operations"][errors["operation"][index]][0] == record["operation"]
         assert shown["formats"][errors["format"][index]] == record["format"]
@@ -93,13 +94,14 @@ def test_a_page_holds_every_record_and_every_plot(reference_page: Path) -> None:
     assert figures == list(page_data.PLOTS)
 
 
-def test_a_page_draws_from_what_a_report_draws(reference_page: Path) -> None:
+def test_a_page_draws_from_what_a_report_draws(
+    reference_page: Path, reference: run_file.Run
+) -> None:
     """Survival counts, errors by length and bounds come to the browser as they were measured."""
     shown = json.loads(read(reference_page).data)
-    run = run_file.load(ROOT / "results" / "runs" / "reference.json.xz")
     errors, lists = errors_of(shown, 0), shown["lists"]
-    assert len(shown["thresholds"]) >= max(map(len, run.accuracy["survival"]))
-    for index, record in enumerate(run.accuracy.to_dict("records")):
+    assert len(shown["thresholds"]) >= max(map(len, reference.accuracy["survival"]))
+    for index, record in enumerate(reference.accuracy.to_dict("records")):
         assert (lists[errors["survival"][index]] or []) == record["survival"]
         assert errors["elements"][index] == np.nan_to_num(record["elements"])
         widths = lists[errors["widths"][index]] or []
@@ -332,10 +334,9 @@ def test_importing_page_imports_no_library_of_its_own() -> None:
     assert not set(done.stdout.split()) & {"pandas", "matplotlib", "jinja2", "tabulate"}
 
 
-def test_the_committed_picture_is_of_the_committed_run() -> None:
+def test_the_committed_picture_is_of_the_committed_run(reference: run_file.Run) -> None:
     picture = (ROOT / "docs" / "page.png").read_bytes()
-    run = run_file.load(ROOT / "results" / "runs" / "reference.json.xz")
-    assert drawing.source([run]).encode() in picture
+    assert drawing.source([reference]).encode() in picture
     assert len(picture) < 120_000
 
 
