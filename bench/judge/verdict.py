@@ -1,8 +1,8 @@
 """verdict: everything worth knowing about a subject, asked of it where it lives.
 
-For each operation and format: all cases plainly, the formula behind them, then the same rows
-presented in many ways, the contract, the time by kind of row and against our methods. Whoever dies
-is asked the next thing.
+For each operation and format: its formula, all cases plainly, then the same rows presented in many
+ways, the contract, the time by kind of row and against our methods. Whoever dies is asked the next
+thing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from bench.judge.by_value import Plain
 from bench.judge.suspects.explain import explained
 from bench.judge.suspects.explanation import Explanation
 from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Death, Speed, Verdict, Way, together
-from bench.measure import contract, slow_paths, timing
+from bench.measure import contract, slow_paths, sums, timing
 from bench.measure.asking import Answer
 from bench.measure.contract import Found, Probed
 from bench.measure.presentations import PRESENTATIONS, Presentation, Presented
 from bench.measure.slow_paths import Pace
+from bench.measure.sums import Sums
 from bench.runs.track import Track
 from bench.subjects.isolated import DiedError, Home
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
@@ -71,7 +72,7 @@ class Scope:
             (operation, case.name, name)
             for operation, name in self.cells()
             if subject.offers(operation, name)
-            for case in (*self.cases(name), probes.TELLING)
+            for case in (probes.TELLING, *self.cases(name))
         ]
 
 
@@ -141,14 +142,15 @@ class _Cell:
     ways: list[Way] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)
     formula: Explanation | None = None
+    sums: list[Sums] = field(default_factory=list)
 
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
         """What is asked, each with its name, in order."""
-        steps: list[tuple[str, Callable[[], None]]] = [
+        steps: list[tuple[str, Callable[[], None]]] = [(FORMULA, self._explained)]
+        steps += [
             (f"case {case.name!r}", partial(self._case, case))
             for case in self.asked.scope.cases(self.format_name)
         ]
-        steps.append((FORMULA, self._explained))
         over_axis = self.asked.home.subject.over_axis(self.operation)
         for way in PRESENTATIONS[1:]:
             if over_axis or not way.over_axis:
@@ -186,7 +188,7 @@ class _Cell:
             ordinary_ulp=_max_ulp(random), confident_ulp=_max_ulp(confident),
             unmeasured=self.unmeasured,
             inputs=by_value.checksum([case.name for case, _ in self.plain], self.format_name),
-            formula=self.formula,
+            formula=self.formula, sums=sums.together(self.sums) if self.sums else None,
         )  # fmt: skip
 
     def _case(self, case: Case) -> None:
@@ -198,6 +200,8 @@ class _Cell:
         plain = Plain(self.operation, rows, exact, [one.outputs for one in answers])
         way = by_value.judged(PLAIN, plain, answers, range(len(rows.batches)))
         self.plain.append((case, way))
+        if self.operation == "softmax" and case.family == "random":
+            self.sums += [sums.of_rows(got) for got in plain.outputs if got is not None]
         if case.name in probes.IN_MANY_WAYS:
             self.rows.append(plain)
 

@@ -16,6 +16,7 @@ from bench.judge.suspects.explanation import Explanation, Habit
 from bench.judge.verdicts import Cell, Death, Speed, Tally, Verdict, Way, Witness
 from bench.measure.contract import Found
 from bench.measure.slow_paths import Pace
+from bench.measure.sums import Sums
 from bench.runs import run_file
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError, to_json, write_whole
@@ -71,7 +72,12 @@ def _verdict(one: dict[str, Any]) -> Verdict:
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
-    made = {"ways": [_way(way) for way in cell["ways"]], "formula": _formula(cell.get("formula"))}
+    sums = cell.get("sums")  # a part of what older files lack
+    made = {
+        "ways": [_way(way) for way in cell["ways"]],
+        "formula": _formula(cell.get("formula")),
+        "sums": Sums(**sums) if sums is not None else None,
+    }
     return Cell(**{**cell, **made})
 
 

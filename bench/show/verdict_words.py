@@ -217,6 +217,7 @@ def _held(verdict: Verdict, found: Sequence[Finding]) -> Iterator[str]:
     if refused:
         yield f"refused: {', '.join(refused)}"
     yield from policies(verdict)
+    yield from why_words.sums(verdict)
     if verdict.contract:
         asked = dict.fromkeys(one.probe for one in verdict.contract)
         broken = {one.key for one in found if one.topic == CONTRACT}

@@ -119,6 +119,27 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.3g} %"
 
 
+# --- Sums ----------------------------------------------------------------------------------------
+
+
+def sums(verdict: Verdict) -> Iterator[str]:
+    """Whether random rows of softmax add up to 1, and whether one can draw from them."""
+    found = [(cell.format, cell.sums) for cell in verdict.offered if cell.sums is not None]
+    found = [(name, one) for name, one in found if one.rows]
+    if not found:
+        return
+    defects = ", ".join(f"{name} {one.defect:.2g}" for name, one in found)
+    refusals = [
+        f"{count:,} of {one.rows:,} {name} rows{how}"
+        for name, one in found
+        for count, how in ((one.refused, ""), (one.refused_as_fp64, " as fp64"))
+        if count and (how == "" or name != "fp64")
+    ]
+    refused = f"refuses {', '.join(refusals)}: docs/verdict.md#rows-that-sum-to-1"
+    takes = refused if refusals else "takes all of them"
+    yield f"rows of softmax are 1 in sum within {defects}; numpy's Generator.choice {takes}"
+
+
 # --- What helps ----------------------------------------------------------------------------------
 
 
