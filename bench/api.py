@@ -86,7 +86,7 @@ def verdict(
 
     >>> from bench import verdict
     >>> from numerics import stable_softmax
-    >>> found = verdict(stable_softmax, "softmax", formats=["fp16"], no_failures=True)
+    >>> found = verdict(stable_softmax, "softmax", formats=["fp32"], no_failures=True)
     >>> found.holds
     True
     """

@@ -10,8 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 Claim: TypeAlias = Callable[..., None]
+
+settings.register_profile("here", deadline=None)  # how long an example takes is not asserted
+settings.load_profile("here")
 
 CLAIMS = pytest.StashKey[list[dict[str, Any]]]()
 

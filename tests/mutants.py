@@ -35,7 +35,7 @@ from cosmic_ray.work_item import MutationSpec, WorkItem, WorkResult
 
 ROOT = Path(__file__).parents[1]
 WANTED = 0.95
-TIMEOUT = 600.0
+TIMEOUT = 180.0
 """Seconds after which tests that do not end have noticed."""
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 Plan: TypeAlias = Mapping[str, Any]
@@ -166,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10, help="then stop; 0: never")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="copies at a time")
     parser.add_argument("--module", help="of this one alone")
+    parser.add_argument("--again", action="store_true", help="try what survived once more")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     plan = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     session = ROOT / "results" / "local" / "mutants.sqlite"
     with contextlib.closing(opened(session, plan, modules)) as database:
         which = chosen(database.work_items, plan, options.seed, options.sample)
-        known = dict(database.results)
+        known = {job: r for job, r in database.results if r.is_killed or not options.again}
         by_id = {item.job_id: item for item in database.work_items}
         items = [by_id[job] for job in which if job not in known]
         for job, result in tried(items, plan, options.workers, options.minutes):

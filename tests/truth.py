@@ -15,8 +15,8 @@ from numerics import METHODS, OPERATIONS
 from numerics.formats import FloatArray, Format
 from numerics.method import arguments
 
-FAR = 6000
-"""exp(-FAR) stands for the exponentials of all gaps beyond it: they only break ties."""
+FAR = 2000
+"""exp(-FAR), 2^-1800 of the smallest number, stands for all beyond it, which only breaks ties."""
 
 
 def correctly_rounded(row: FloatArray, label: int, format: Format) -> dict[str, list[float]]:

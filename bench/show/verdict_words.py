@@ -26,6 +26,7 @@ from bench.judge.policies import OTHER, published
 from bench.judge.verdicts import PLAIN, Cell, Verdict
 from bench.measure.presentations import BY_NAME
 from bench.measure.tally import added
+from bench.show import why_words
 from bench.show.markdown import TITLES, figure
 from numerics import ALL_FORMATS
 
@@ -62,6 +63,7 @@ def _said(verdict: Verdict) -> list[str]:
     said = [*_errors(measured), _failures(verdict), _special(measured), *_other(found)]
     said += [
         _bits(found, any(cell.ways[1:] for cell in measured)),
+        *why_words.phrases(verdict),
         *_times(verdict),
         *_absent(verdict),
         f"at effort {verdict.effort}",
@@ -161,6 +163,8 @@ def screen(verdict: Verdict, verbose: bool = False) -> list[str]:
     rest = len(wrong) - len(shown)
     lines = ["What is wrong:", *_in_width(shown, verbose)] if wrong else ["Nothing is wrong."]
     lines += [f"  and {rest} more: --verbose has them all"] * bool(rest)
+    why = list(why_words.lines(verdict))
+    lines += ["Why:", *_in_width(why, verbose)] if why else []
     return [*lines, "What was asked:", *_in_width(_held(verdict, found), verbose)]
 
 
@@ -213,6 +217,7 @@ def _held(verdict: Verdict, found: Sequence[Finding]) -> Iterator[str]:
     if refused:
         yield f"refused: {', '.join(refused)}"
     yield from policies(verdict)
+    yield from why_words.sums(verdict)
     if verdict.contract:
         asked = dict.fromkeys(one.probe for one in verdict.contract)
         broken = {one.key for one in found if one.topic == CONTRACT}

@@ -75,7 +75,7 @@ FUNCTIONS: dict[str, tuple[Any, Any, Any]] = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_numpy_errs_by_no_more_than_the_bounds_assume_in_fp64(name: str) -> None:
     function, exact, arguments = FUNCTIONS[name]
-    x = arguments(FORMATS["fp64"])
+    x = arguments(FORMATS["fp64"])[::2]  # mpmath is slow
     with np.errstate(under="ignore"):
         got = function(x)
     allowed = getattr(ELEMENTARY["fp64"], name)

@@ -48,7 +48,7 @@ def test_random_rows(format: Format, scale: float) -> None:
         assert mismatches(x, format) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), format=formats)
 def test_any_finite_rows(data: st.DataObject, format: Format) -> None:
     assert mismatches(data.draw(finite_rows(format)), format) == []

@@ -141,7 +141,7 @@ def test_below_a_power_of_two_numbers_are_twice_as_dense_but_not_below_the_small
 # --- Against mpmath, and decimals ----------------------------------------------------------------
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     format=formats,
     significand=st.integers(1, 2**54),
@@ -207,7 +207,7 @@ def test_halves_of_every_fp32_that_matters() -> None:
         assert bits(halves.negative_halves(large)) == bits((-large).astype(np.float16))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), format=formats)
 def test_bits_and_numbers_of_decimals(data: st.DataObject, format: Format) -> None:
     code = data.draw(st.integers(0, 2 ** (8 * format.dtype.itemsize) - 1))

@@ -31,7 +31,7 @@ METHOD_PARAMETERS = pytest.mark.parametrize("method", METHODS.values(), ids=METH
 
 
 @METHOD_PARAMETERS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), format=formats)
 def test_every_finite_row_is_within_its_bound(
     method: Method, data: st.DataObject, format: Format

@@ -125,11 +125,12 @@ def test_known_rows_are_tried_first(only: Narrow) -> None:
 def test_by_any_number_of_processes(only: Narrow) -> None:
     only(2, 5)
     what = Hunted("log1p", "cross_entropy", "fp16", "bound", 3)
-    alone = hunted(what, 2)
-    for workers in (1, 2):
-        with processes(workers) as executor:
-            assert _bytes(hunted(what, 2, executor)) == _bytes(alone)
-    assert _bytes(hunted(replace(what, seed=4), 2)) != _bytes(alone)
+    begun, alone = (islands for _, islands in run.rounds(what, {}, Immediate(), Limits(2)))
+    with processes(2) as executor:
+        assert _bytes(hunted(what, 2, executor)) == _bytes(alone)
+    with processes(1) as executor:
+        assert _bytes(hunted(what, 1, executor)) == _bytes(begun)
+    assert _bytes(hunted(replace(what, seed=4), 1)) != _bytes(begun)
 
 
 def _bytes(islands: list[Island]) -> list[Any]:
@@ -144,7 +145,7 @@ def test_the_command_twice(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    only(2, 16)
+    only(2)
     monkeypatch.setattr(known, "COMMITTED", tmp_path / "nothing")
     arguments = ["hunt", "base2", "--operation", "softmax", "--format", "fp16", "--rounds", "1"]
     arguments += ["--workers", "1", "-o"]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.inputs import probes
 from bench.judge import verdict
 from bench.judge.baseline import worse
 from bench.judge.conditions import STRICT, Conditions, violations
@@ -30,17 +29,7 @@ from numerics import FORMATS
 
 ROOT = Path(__file__).parents[3]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals and process groups of POSIX")
-NAMES = ("large positive", "confident", "near tie", "masked entry", "empty rows", "equal")
-NAMES += (probes.PRESENTED, probes.PRESENTED_SPECIAL)
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few cases and shapes, and no time."""
-    monkeypatch.setattr(verdict, "asked_at", lambda effort: [probes.named(n) for n in NAMES])
-    monkeypatch.setattr(verdict, "COLUMNS", (5, 64))
-    monkeypatch.setattr(verdict, "BATCH_BYTES", 2**12)
-    monkeypatch.setattr(verdict, "ROUNDS", 1)
+pytestmark = pytest.mark.usefixtures("small_verdicts")
 
 
 @pytest.fixture

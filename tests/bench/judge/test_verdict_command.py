@@ -103,6 +103,7 @@ def test_what_was_measured_before_an_interruption_is_kept(
     assert [one.subject for one in verdict_file.load(saved)[0]] == ["planted"]
 
 
+@pytest.mark.usefixtures("small_verdicts")
 def test_exit_statuses(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = f"{folder}/planted.py:softmax"
     assert main(["verdict", spec, "--formats=fp32"]) == 0
@@ -139,6 +140,7 @@ def test_a_file_that_cannot_be_written_is_found_out_before_anything_is_measured(
     assert capsys.readouterr().err == f"bench verdict: {folder}: is a folder\n"
 
 
+@pytest.mark.usefixtures("small_verdicts")
 def test_json_for_others_whatever_a_subject_prints(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

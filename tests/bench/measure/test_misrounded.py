@@ -44,7 +44,7 @@ def test_exact_is_judged_right_and_one_ulp_off_is_not(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_directed_rows_are_judged_right(monkeypatch: pytest.MonkeyPatch, format: str) -> None:
-    monkeypatch.setattr(misrounded, "ROWS_OF_A_JOB", 100)
+    monkeypatch.setattr(misrounded, "ROWS_OF_A_JOB", 50)
     monkeypatch.setattr(misrounded, "_subjects", lambda: [SUBJECTS["exact"]])
     for number in (0, misrounded.LONG_EVERY, 1):
         found = judge(Job("directed", format, 1, number))

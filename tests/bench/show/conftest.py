@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.__main__ import main
-from bench.show import version_plots
+from bench.runs import committed, run_file
+from bench.runs.committed import ROOT
+from bench.show import drawing, version_plots, versions
 from tests.bench.content import run_content
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
@@ -73,6 +76,30 @@ def _page(folder: Path, *arguments: str) -> Path:
 
 def _last(figures: dict[str, Any]) -> dict[str, Any]:
     return dict([figures.popitem()])
+
+
+@pytest.fixture(scope="session")
+def reference() -> run_file.Run:
+    """The committed reference run: to read, not to change."""
+    return run_file.load(ROOT / "results" / committed.REFERENCE)
+
+
+@pytest.fixture(scope="session")
+def committed_versions() -> list[run_file.Run]:
+    """The committed runs by NumPy version: to read, not to change."""
+    return versions.load([ROOT / "results" / committed.VERSIONS])
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what is around the figures: files of the right names."""
+
+    def begun(jobs: Sequence[drawing.Job], processes: int | None = None) -> Any:
+        names = [[f"{job.name}.{kind}" for kind in job.kinds] for job in jobs]
+        return contextlib.nullcontext(iter([dict.fromkeys(some, b"<svg/>") for some in names]))
+
+    monkeypatch.setattr(drawing, "begun", begun)
+    monkeypatch.setattr(drawing, "files", None)  # they would be drawn, and nobody would notice
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import pytest
 from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
 from bench.runs import run_file
-from bench.runs.committed import REFERENCE, ROOT, VERSIONS
-from bench.show import findings, known_tables, versions
+from bench.runs.committed import ROOT
+from bench.show import findings, known_tables
 from bench.show.findings import FindingError
 from bench.show.kept import Committed, load
 from bench.sweep.sweep_file import SweepError
@@ -24,13 +24,12 @@ EXACT, SCIPY = "exact softmax fp32", "scipy softmax fp32"
 
 
 @pytest.fixture(scope="module")
-def kept() -> Committed:
+def kept(reference: run_file.Run, committed_versions: list[run_file.Run]) -> Committed:
     """What is committed, with counts and times of `exact` that are known here."""
     found = Found({EXACT: 2_000, SCIPY: 2_000}, {EXACT: 0, SCIPY: 500}, [])
     seconds = {"exact": [3.0], "scipy": [2.0]}
-    by_version = versions.load([RESULTS / VERSIONS])
     return replace(
-        load(ROOT, run_file.load(RESULTS / REFERENCE), by_version),
+        load(ROOT, reference, committed_versions),
         counts={"fresh": found, "directed": found},
         exact_times=[Cell("softmax", name, 2, 1, 5, seconds) for name in FORMATS],
     )

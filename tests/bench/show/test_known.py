@@ -12,7 +12,6 @@ import pytest
 from bench.hunt import worst_file
 from bench.hunt.witness import Witness
 from bench.runs import run_file
-from bench.runs.committed import REFERENCE, ROOT
 from bench.show import known_tables, worst_tables
 from bench.show.known_tables import Known
 from bench.sweep.summary import Summary
@@ -54,11 +53,10 @@ def test_the_largest_and_its_word(sweeps: list[Any], hunts: list[float], said: s
     assert str(known.get(KEY)) == str(said)
 
 
-def test_samples_of_a_run() -> None:
-    run = run_file.load(ROOT / "results" / REFERENCE)
+def test_samples_of_a_run(reference: run_file.Run) -> None:
     columns = ("subject", "operation", "format", "max_ulp", "elements")
     rows = [("stable", "softmax", "fp32", 9.0, 100), ("stable", "softmax", "fp32", np.nan, 50)]
-    run = replace(run, accuracy=pd.DataFrame(rows, columns=columns))
+    run = replace(reference, accuracy=pd.DataFrame(rows, columns=columns))
     known = known_tables.largest(run, [], [worst(3.0), worst(99.0, "in range")])
     assert known[KEY] == Known(9.0, "sampled of 100")
     assert known_tables.in_range([worst(3.0), worst(99.0, "in range")])[KEY].ulp == 99

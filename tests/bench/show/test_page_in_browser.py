@@ -53,9 +53,9 @@ def test_tables_sort_by_click_and_by_key(opened: Any, reference_page: Path) -> N
     assert tab.locator("#errors .more").is_hidden()
 
 
-def test_tables_filter(opened: Any, reference_page: Path) -> None:
+def test_tables_filter(opened: Any, reference_page: Path, reference: run_file.Run) -> None:
     tab = opened(reference_page)
-    run = run_file.load(Path("results/runs/reference.json.xz")).accuracy
+    run = reference.accuracy
     tab.get_by_label("Filter").fill("stable NORMAL")
     tab.get_by_label("Family").select_option("random")
     expected = run[
@@ -76,12 +76,14 @@ def test_tables_filter(opened: Any, reference_page: Path) -> None:
     assert "Nothing matches." in tab.locator("#errors tbody").inner_text()
 
 
-def test_ratios_are_to_the_chosen_subject(opened: Any, reference_page: Path) -> None:
+def test_ratios_are_to_the_chosen_subject(
+    opened: Any, reference_page: Path, reference: run_file.Run
+) -> None:
     tab = opened(reference_page, "#filter=fast&versus=fast")
     assert set(column(tab, "speed", "ratio to fast")) == {"1"}
     choose(tab, "versus", "scipy")
     ratios = [number(text) for text in column(tab, "speed", "ratio to scipy")]
-    table = run_file.load(Path("results/runs/reference.json.xz")).throughput
+    table = reference.throughput
     shown = table[(table["operation"] == "softmax") & (table["format"] == "fp32")]
     times = shown.pivot_table(index="columns", columns="subject", values="ns_per_element")
     assert sorted(ratios) == pytest.approx(sorted(times["fast"] / times["scipy"]), rel=0.006)
@@ -198,9 +200,11 @@ def test_a_filter_that_leaves_everything_leaves_the_headline(
     assert headline(tab) == written
 
 
-def test_filters_move_the_headline_and_the_plots(opened: Any, reference_page: Path) -> None:
+def test_filters_move_the_headline_and_the_plots(
+    opened: Any, reference_page: Path, reference: run_file.Run
+) -> None:
     tab = opened(reference_page)
-    run = run_file.load(Path("results/runs/reference.json.xz")).accuracy
+    run = reference.accuracy
     tab.get_by_label("Filter").fill("confident stable")
     chosen = run[run["case"].str.contains("confident") & (run["subject"] == "stable")]
     lines = {line[1]: line for line in headline(tab)}
@@ -236,17 +240,18 @@ READ_OFF = """() => {
 """The ticks of a plot with their places, and the place of its last dot."""
 
 
-def test_points_stand_where_their_figures_are(opened: Any, reference_page: Path) -> None:
-    """The largest error and its time, read off the axes, are those of the run."""
+def test_points_stand_where_their_figures_are(
+    opened: Any, reference_page: Path, reference: run_file.Run
+) -> None:
+    """The largest error and its time, read off the axes, are those of the reference."""
     tab = opened(reference_page, "#filter=two_pass")
-    run = run_file.load(Path("results/runs/reference.json.xz"))
     read_off = tab.evaluate(READ_OFF)
 
     def value(ticks: list[Any], place: float) -> float:
         (low, at), (high, to) = ((number(text), where) for text, where in (ticks[0], ticks[-1]))
         return float(low * (high / low) ** ((place - at) / (to - at)))
 
-    times, errors = run.throughput, run.accuracy
+    times, errors = reference.throughput, reference.accuracy
     time = times[(times["subject"] == "two_pass") & (times["operation"] == "softmax")]
     time = time[(time["format"] == "fp32") & (time["columns"] == 600)]["ns_per_element"].median()
     error = errors[(errors["subject"] == "two_pass") & (errors["operation"] == "softmax")]

@@ -17,7 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.__main__ import main
-from bench.runs import committed, run_file
+from bench.runs import run_file
 from bench.runs.files import to_json
 from bench.show import (
     documents,
@@ -28,7 +28,6 @@ from bench.show import (
     tables,
     version_plots,
     version_tables,
-    versions,
 )
 from bench.show.rendering import with_plain_ticks
 from bench.show.style import STYLE, legend, panels
@@ -86,9 +85,9 @@ def test_what_is_asked_for_is_drawn_too(
 
 def test_the_same_run_makes_the_same_pictures(one_run: Path, reported: Path) -> None:
     """In this process, in others, and with any other figures before."""
-    run = run_file.load(one_run)
+    run, names = run_file.load(one_run), ("errors-against-bounds", "error-against-time")
     figures = plots.figures([run])
-    jobs = drawing.jobs([run], {name: figures[name] for name in ("time-against-k", "survival")})
+    jobs = drawing.jobs([run], {name: figures[name] for name in names})  # the quickest
     here, there = (list(drawing.drawn(jobs, processes)) for processes in (1, 2))
     assert here == there
     for files in here:
@@ -97,11 +96,10 @@ def test_the_same_run_makes_the_same_pictures(one_run: Path, reported: Path) -> 
                 assert (reported / name).read_bytes() == content, name
 
 
-def test_what_is_handed_to_another_process_is_small() -> None:
+def test_what_is_handed_to_another_process_is_small(reference: run_file.Run) -> None:
     """Worst inputs and raw rounds, which no figure shows, are most of a run."""
-    run = run_file.load(RESULTS / committed.REFERENCE)
-    for draw in plots.figures([run]).values():
-        assert len(pickle.dumps(draw)) < len(pickle.dumps(run)) / 2
+    for draw in plots.figures([reference]).values():
+        assert len(pickle.dumps(draw)) < len(pickle.dumps(reference)) / 2
 
 
 def two_runs(run: run_file.Run, letters: int) -> list[run_file.Run]:
@@ -129,7 +127,10 @@ def assert_all_is_inside(figure: Figure, name: str) -> None:
         assert one.get_window_extent().y0 > max(ax.bbox.y1 for ax in figure.axes) + titles
 
 
-def test_nothing_is_cut_off(one_run: Path) -> None:
+def test_nothing_is_cut_off(one_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two operations: of the others, there are more rows of the same panels."""
+    for module in (plots, version_plots):
+        monkeypatch.setattr(module, "operations", lambda runs: OPERATIONS[:2])
     runs = two_runs(run_file.load(one_run), letters=28)
     of_versions = version_plots.figures([*runs, runs[0]])
     for name, draw in (plots.figures(runs) | of_versions).items():
@@ -148,19 +149,12 @@ def test_no_legend_is_cut_off(one_run: Path, letters: int, markers: bool) -> Non
         assert_all_is_inside(figure, "")
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of what is around the figures."""
-    monkeypatch.setattr(drawing, "drawn", lambda jobs: iter([{"one.svg": b"<svg/>"}]))
-
-
 @pytest.mark.usefixtures("no_figures")
 def test_one_run_is_drawn_before_the_committed_reference(
-    one_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    one_run: Path, reference: run_file.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(one_run), "-o", str(tmp_path), "--label", "mine"]) == 0
     page = (tmp_path / "tables.md").read_text()
-    reference = run_file.load(RESULTS / committed.REFERENCE)
     beside = f"## {reference.label} (reference), effort {reference.effort}"
     assert page.index("## mine, effort quick") < page.index(beside)
     assert re.search(r"^the report took [\d.]+ (s|min \d+ s)$", capsys.readouterr().out, re.M)
@@ -240,55 +234,58 @@ def test_keep_compresses_a_run(one_run: Path, tmp_path: Path) -> None:
 # --- What is committed ---------------------------------------------------------------------------
 
 
-def test_committed_tables_and_readme_are_those_of_the_committed_run() -> None:
-    run = run_file.load(RESULTS / committed.REFERENCE)
-    assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([run])
+def test_committed_tables_and_readme_are_those_of_the_committed_run(
+    reference: run_file.Run, committed_versions: list[run_file.Run]
+) -> None:
+    assert (RESULTS / "tables.md").read_text(encoding="utf-8") == tables.page([reference])
     accuracy = gzip.decompress((RESULTS / "accuracy.csv.gz").read_bytes())
-    assert accuracy == report.csv_table([run], "accuracy")
-    assert (RESULTS / "throughput.csv").read_bytes() == report.csv_table([run], "throughput")
-    by_version = versions.load([RESULTS / committed.VERSIONS])
+    assert accuracy == report.csv_table([reference], "accuracy")
+    assert (RESULTS / "throughput.csv").read_bytes() == report.csv_table([reference], "throughput")
+    by_version = committed_versions
     assert (RESULTS / "versions.md").read_text(encoding="utf-8") == version_tables.page(by_version)
     pair = version_tables.ends_of_upgrade(by_version)
     assert pair
     assert (RESULTS / "upgrade.md").read_text(encoding="utf-8") == version_tables.upgrade(*pair)
-    found = kept.load(ROOT, run, by_version)
+    found = kept.load(ROOT, reference, by_version)
     for path, document in documents.filled(ROOT, found).items():
         assert path.read_text(encoding="utf-8") == document, path
 
 
-def test_committed_pictures_are_drawn_from_the_committed_run() -> None:
-    run = run_file.load(RESULTS / committed.REFERENCE)
+def test_committed_pictures_are_drawn_from_the_committed_run(
+    reference: run_file.Run, committed_versions: list[run_file.Run]
+) -> None:
     for figure in FIGURES:
         for kind in drawing.kinds(figure, committed=True):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
-            assert drawing.source([run]).encode() in picture, f"{figure}.{kind} is stale"
-    by_version = versions.load([RESULTS / committed.VERSIONS])
+            assert drawing.source([reference]).encode() in picture, f"{figure}.{kind} is stale"
+    by_version = committed_versions
     for figure in version_plots.figures(by_version):
         for kind in drawing.kinds(figure):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
             assert drawing.source(by_version).encode() in picture, f"{figure}.{kind}"
 
 
-def test_committed_run_has_every_method_and_nothing_beyond_its_bound() -> None:
+def test_committed_run_has_every_method_and_nothing_beyond_its_bound(
+    reference: run_file.Run,
+) -> None:
     from numerics import METHODS
 
-    run = run_file.load(RESULTS / committed.REFERENCE)
-    assert set(run.accuracy["subject"]) >= set(METHODS)
-    assert set(run.throughput["subject"]) >= set(METHODS)
-    assert run.accuracy["claim_broken"].fillna(0).sum() == 0
+    assert set(reference.accuracy["subject"]) >= set(METHODS)
+    assert set(reference.throughput["subject"]) >= set(METHODS)
+    assert reference.accuracy["claim_broken"].fillna(0).sum() == 0
     # No bound is vacuous: some case comes within a hundredth of it.
-    claimed = run.accuracy.dropna(subset="claim_ratio")
+    claimed = reference.accuracy.dropna(subset="claim_ratio")
     nearest = claimed.groupby(["subject", "operation"])["claim_ratio"].max()
     assert (nearest >= 0.01).all()
     assert (nearest <= 1).all()  # a correctly rounded result may err by its bound, half an ulp
-    exact = run.accuracy[run.accuracy["subject"] == "exact"]
+    exact = reference.accuracy[reference.accuracy["subject"] == "exact"]
     assert len(exact)
     assert exact["misrounded"].fillna(0).sum() == 0
 
 
-def test_committed_run_keeps_what_the_methods_promise() -> None:
+def test_committed_run_keeps_what_the_methods_promise(reference: run_file.Run) -> None:
     """On ordinary rows: compensated at most 3 ulp, widened 0.51, fast in fp16 0.6."""
-    table = run_file.load(RESULTS / committed.REFERENCE).accuracy
+    table = reference.accuracy
     ordinary = table[table["family"] == "random"]
     worst = ordinary.groupby("subject")["max_ulp"].max()
     assert worst["compensated"] <= 3
@@ -301,8 +298,10 @@ def test_committed_run_keeps_what_the_methods_promise() -> None:
     assert max(worst["log1p"], worst["fast"]) <= 100 < 10**6 < worst["stable"]
 
 
-def test_committed_run_has_fast_at_least_as_good_as_stable_or_within_a_few_ulp() -> None:
-    table = run_file.load(RESULTS / committed.REFERENCE).accuracy
+def test_committed_run_has_fast_at_least_as_good_as_stable_or_within_a_few_ulp(
+    reference: run_file.Run,
+) -> None:
+    table = reference.accuracy
     softmax = table[table["operation"] == "softmax"]
     cells = softmax.pivot_table(index=["format", "case"], columns="subject", values="max_ulp")
     few = {"fp16": 0.6, "fp32": 8, "fp64": 8}  # where it does not shift, and `stable` is better

@@ -86,6 +86,7 @@ def test_times_of_another_machine_are_not_drawn(folder: Path) -> None:
     assert (ratios[shown[2].label] == 1).all()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_runs_without_times_or_common_cases_still_make_a_page(folder: Path, tmp_path: Path) -> None:
     paths = sorted(folder.iterdir())[:2]
     for path in paths:
@@ -94,6 +95,7 @@ def test_runs_without_times_or_common_cases_still_make_a_page(folder: Path, tmp_
         (tmp_path / path.name).write_text(json.dumps(content))
     out = tmp_path / "out"
     assert main(["versions", str(tmp_path), "-o", str(out)]) == 0
+    assert (out / "versions-error.svg").exists()
     assert not (out / "versions-time.svg").exists()
     assert "Not measured in every run." in (out / "versions.md").read_text()
 
@@ -145,10 +147,12 @@ def test_a_switch_is_recorded_and_shown() -> None:
 # --- What is committed ---------------------------------------------------------------------------
 
 
-def test_committed_runs_are_of_all_versions_and_two_dispatch_levels() -> None:
+def test_committed_runs_are_of_all_versions_and_two_dispatch_levels(
+    committed_versions: list[run_file.Run],
+) -> None:
     files = sorted((RESULTS / committed.VERSIONS).iterdir())
     assert max(path.stat().st_size for path in files) < 60_000
-    shown = versions.load([RESULTS / committed.VERSIONS])
+    shown = committed_versions
     found = [run.environment["numpy"].rsplit(".", 1)[0] for run in shown]
     assert list(dict.fromkeys(found)) == ["1.26", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5"]
     assert shown[-1].environment["simd_disabled"]
@@ -156,8 +160,10 @@ def test_committed_runs_are_of_all_versions_and_two_dispatch_levels() -> None:
     assert len({run.machine for run in shown}) == 1
 
 
-def test_committed_runs_can_be_compared_cell_by_cell() -> None:
-    shown = versions.load([RESULTS / committed.VERSIONS])
+def test_committed_runs_can_be_compared_cell_by_cell(
+    committed_versions: list[run_file.Run],
+) -> None:
+    shown = committed_versions
     for found in diff.against_first(shown):
         assert found.left_out == ()
         assert len(found.accuracy) == len(run_file.shared(shown)[0].accuracy)

@@ -17,7 +17,6 @@ from bench.subjects import specs
 from bench.subjects.peers import libraries, onnx_model
 from bench.subjects.specs import SpecError, load
 from bench.inputs.formats import FORMATS
-from numerics import 
 from numerics.method import arguments
 
 ROOT = Path(__file__).parents[3]

@@ -42,7 +42,7 @@ def _rows(format: Format) -> Iterator[FloatArray]:
     rng = np.random.default_rng([16, *format.name.encode()])
     integer = f"u{format.dtype.itemsize}"
     for length in (1, 2, 2, 3, 5, 41, 70):
-        shape = (max(2, 120 // length), length)
+        shape = (max(2, 60 // length), length)
         for scale in (2.0**-40, 2.0**-9, 1.0, 20.0, 2.0**11):
             yield rng.normal(scale=scale, size=shape)
         yield rng.integers(0, 2 ** (8 * format.dtype.itemsize), shape, dtype=integer).view(
@@ -62,7 +62,7 @@ def _rows(format: Format) -> Iterator[FloatArray]:
 def test_agrees_with_mpmath_on_rows_of_all_kinds(format: Format, tmp_path: Path) -> None:
     with np.errstate(over="ignore"):
         outputs = [agree(x.astype(format.dtype), format, tmp_path) for x in _rows(format)]
-    assert sum(outputs) > 20_000
+    assert sum(outputs) > 10_000
 
 
 @FORMAT
@@ -73,7 +73,7 @@ def test_agrees_with_mpmath_on_the_cases(format: Format, tmp_path: Path) -> None
                 agree(batch.x, format, tmp_path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), format=formats)
 def test_agrees_with_mpmath_on_any_finite_row(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, format: Format

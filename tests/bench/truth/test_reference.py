@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
@@ -29,12 +30,12 @@ def batch(*rows: list[float], format: Format = FP64, labels: list[int] | None = 
     return Batch(np.array(rows, format.dtype), np.array(labels or [0] * len(rows)))
 
 
-def as_number(value: Fraction, format: Format) -> float:
+def as_numbers(values: Sequence[Fraction], format: Format) -> list[float]:
     """Round by way of `split`, which must be the IEEE rounding."""
     with mp.workprec(200):
-        parts = split(mp.mpf(value.numerator) / value.denominator, format)
-    exact = Exact(*(np.array([part]) for part in parts))  # type: ignore[arg-type]
-    return float(exact.rounded(format)[0])
+        parts = [split(mp.mpf(value.numerator) / value.denominator, format) for value in values]
+    exact = Exact(*map(np.array, zip(*parts, strict=True)))
+    return exact.rounded(format).astype(float).tolist()
 
 
 def all_positive_fp16() -> list[Fraction]:
@@ -43,31 +44,33 @@ def all_positive_fp16() -> list[Fraction]:
 
 
 def test_every_fp16_number_is_its_own_rounding_with_no_fraction() -> None:
-    for x in all_positive_fp16():
+    numbers = all_positive_fp16()
+    for x in numbers:
         with mp.workprec(60):
             significand, fraction, exponent = split(mp.mpf(x.numerator) / x.denominator, FP16)
         assert fraction == 0
         assert significand * Fraction(2) ** exponent == x
-        assert as_number(-x, FP16) == -x
+    negative = [-x for x in numbers]
+    assert as_numbers(negative, FP16) == negative
 
 
 def test_every_fp16_midpoint_goes_to_even_and_its_neighbours_to_the_nearest() -> None:
     numbers = [Fraction(0), *all_positive_fp16(), Fraction(65_536)]
     bits = {x: i for i, x in enumerate(numbers)}
-    nudge = Fraction(1, 2**60)
+    nudge, given, expected = Fraction(1, 2**60), [], []
     for low, high in itertools.pairwise(numbers):
         middle = (low + high) / 2
         even = low if bits[low] % 2 == 0 else high
-        for value, nearest in ((middle, even), (middle - nudge, low), (middle + nudge, high)):
-            expected = math.inf if nearest == 65_536 else float(nearest)
-            assert as_number(value, FP16) == expected, value
+        given += [middle, middle - nudge, middle + nudge]
+        expected += [math.inf if x == 65_536 else float(x) for x in (even, low, high)]
+    assert as_numbers(given, FP16) == expected
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False).filter(bool), format=formats)
 def test_rounding_a_double_is_the_cast_of_numpy(value: float, format: Format) -> None:
     with np.errstate(over="ignore", under="ignore"):
         expected = float(np.float64(value).astype(format.dtype))
-    assert as_number(Fraction(value), format) == expected
+    assert as_numbers([Fraction(value)], format) == [expected]
 
 
 @settings(max_examples=50)
