@@ -129,9 +129,13 @@ def test_out_may_overlap_the_input_as_in_ufuncs(f: Function) -> None:
     memory = np.random.default_rng(1).normal(size=200)
     x = memory[:-10].reshape(19, 10).copy()
     assert (f(memory[:-10].reshape(19, 10), out=memory[10:].reshape(19, 10)) == f(x)).all()
-    square = np.random.default_rng(2).normal(size=(30, 30))
-    expected = f(square)
-    assert (f(square, out=square.T) == expected).all()
+    for length in (30, 700):  # in one block, and in several
+        square = np.random.default_rng(2).normal(size=(length, length))
+        expected = f(square)
+        assert (f(square, out=square.T) == expected).all()
+        square = np.random.default_rng(2).normal(size=(length, length))
+        expected = f(square.T.copy())
+        assert (f(square.T, out=square) == expected).all()
 
 
 @pytest.mark.parametrize("f", [fast_log_sum_exp, function("cross_entropy")])
