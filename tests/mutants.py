@@ -35,7 +35,7 @@ from cosmic_ray.work_item import MutationSpec, WorkItem, WorkResult
 
 ROOT = Path(__file__).parents[1]
 WANTED = 0.95
-TIMEOUT = 180.0
+TIMEOUT = 600.0
 """Seconds after which tests that do not end have noticed."""
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 Plan: TypeAlias = Mapping[str, Any]

@@ -116,6 +116,32 @@ def test_wrong_types_get_one_line(tmp_path: Path, content: dict[str, Any], name:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("commit", "said"),
+    [
+        (None, "unknown"),
+        ({}, "unknown"),
+        ({"id": "0123456789abcdef", "dirty": True}, "0123456789ab+"),
+        ({"id": "0123456789abcdef", "dirty": "no"}, "0123456789ab"),
+        ({"id": 7, "dirty": None}, "unknown"),
+    ],
+)
+def test_a_run_of_an_unknown_commit_is_read(
+    tmp_path: Path, content: dict[str, Any], commit: Any, said: str
+) -> None:
+    path = written(tmp_path / "run.json", changed(content, "commit_info", value=commit))
+    assert run_file.load(path).commit == said
+
+
+@pytest.mark.parametrize("machine", [None, [], {}, {"cpu": None}, {"cpu": {"brand_raw": 3}}])
+def test_a_run_of_an_unknown_machine_is_read(
+    tmp_path: Path, content: dict[str, Any], machine: Any
+) -> None:
+    path = written(tmp_path / "run.json", changed(content, "machine_info", value=machine))
+    run = run_file.load(path)
+    assert (run.cpu, run.machine) == ("unknown", "unknown, unknown")
+
+
 def test_nan_tokens_are_refused(tmp_path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(changed(content, "softmax", "records", 0, "max_ulp", value=float("nan")))
     assert "NaN" in text
