@@ -53,6 +53,7 @@ def rows(format: Format) -> dict[str, list[float]]:
         "all far below": [-1.5 * below, -1.5 * below - 1],
         "half of the sum underflows": [-below - 0.5, -below - 1.0],
         "below where fast shifts": [under - 2.0, -1.0],
+        "the least where fast does not": [under, under + 2.0],
         "sum of a half": [-1.0, -1.5, -2.5],
         "sum above a half": [-1.25, -1.5, -2.5],
         "before overflow": [over - 1.0, 1.0],
