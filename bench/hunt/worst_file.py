@@ -18,6 +18,7 @@ from bench.hunt.score import GOALS
 from bench.hunt.witness import Witness
 from bench.inputs.formats import FORMATS
 from bench.runs.files import RunFileError, write_whole
+from numerics import ALL_FORMATS
 from numerics.method import OPERATIONS
 
 SCHEMA = 1
@@ -48,7 +49,7 @@ def cell(
 
 def content(subject: str, operation: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a file holds."""
-    ordered = sorted(cells, key=lambda one: (list(FORMATS).index(one["format"]), one["goal"]))
+    ordered = sorted(cells, key=lambda one: (list(ALL_FORMATS).index(one["format"]), one["goal"]))
     return {"schema": SCHEMA, "subject": subject, "operation": operation, "cells": ordered}
 
 

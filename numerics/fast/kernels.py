@@ -128,7 +128,7 @@ def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArr
 def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
     """Do the rows over whose sums are out of range; returns the special ones among them."""
     limits, special = range_of(x.dtype), Special()
-    normal = sums.min() >= limits.smallest or x.min() >= limits.working.exp_underflow
+    normal = sums.min() >= limits.smallest or _no_tail(x, exponentials, limits.working)
     if normal and sums.max() <= limits.largest:
         return special
     rows = np.flatnonzero(~((sums >= limits.smallest) & (sums <= limits.largest)))
@@ -146,6 +146,16 @@ def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special
         found = special_rows(POLICIES["softmax"], top[:, 0], x.shape[1])
         special += [(some[which], value) for which, value in found]
     return special
+
+
+def _no_tail(x: FloatArray, exponentials: FloatArray, working: Format) -> bool:
+    """Whether no exponential is subnormal.
+
+    16 bits have no quick minimum, and no number that is nearer to the threshold than exp errs.
+    """
+    if x.itemsize == 2:
+        return bool(exponentials.min() >= working.smallest_normal)
+    return bool(x.min() >= working.exp_underflow)
 
 
 def _log_sum(x: FloatArray, room: FloatArray, shifted: FloatArray) -> tuple[FloatArray, FloatArray]:

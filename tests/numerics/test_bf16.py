@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from numerics import BF16, LABELLED, METHODS, OPERATIONS, Method, exact_softmax, format_of, stable
+from numerics import (
+    BF16,
+    FP32,
+    LABELLED,
+    METHODS,
+    OPERATIONS,
+    Method,
+    exact_softmax,
+    format_of,
+    stable,
+)
 from numerics.exact import decimals, plain, undecided
 from numerics.exact.rounding import narrowed, nearest_number
 from numerics.facts import ELEMENTARY
@@ -195,3 +205,15 @@ def test_a_scalar_is_a_scalar() -> None:
     assert exact_softmax(one, axis=None) == 1
     assert stable.log_sum_exp(np.array([one, one])).dtype == BF16.dtype
     assert "cross_entropy" in LABELLED
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BF16.dtype], ids=["fp16", "bf16"])
+def test_no_number_of_16_bits_is_so_near_to_underflow_that_exp_decides(dtype: np.dtype) -> None:
+    """`kernels._no_tail` asks the exponentials; the row's own question is about its logits."""
+    x = np.arange(2**16, dtype=np.uint16).view(dtype).astype(np.float32)
+    x = x[np.isfinite(x)]
+    with np.errstate(all="ignore"):
+        normal = np.exp(x) >= FP32.smallest_normal
+    assert (normal == (x >= FP32.exp_underflow)).all()
+    nearest = np.abs(x.astype(np.float64) - FP32.exp_underflow).min()
+    assert nearest > 2 * ELEMENTARY["fp32"].exp * FP32.unit_roundoff

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
-from bench.inputs.formats import FORMATS
+from bench.inputs.formats import FORMATS, USUAL
 from bench.runs import run_file
 from bench.show import tables
 from bench.subjects import specs
@@ -150,9 +150,9 @@ def test_the_last_axis_is_asked_for_where_there_is_a_word_for_it(
 def test_a_refused_format_is_not_offered_but_one_that_refuses_all_is_broken() -> None:
     found, _ = load(["of_mine:no_half=softmax", "of_mine:never=log_softmax"])
     mine = found["of_mine"]
-    assert [mine.offers("softmax", name) for name in FORMATS] == [False, True, True]
+    assert [mine.offers("softmax", name) for name in USUAL] == [False, True, True]
     assert mine.refused == {("softmax", "fp16"): "TypeError: no fp16 here"}
-    assert all(mine.offers("log_softmax", name) for name in FORMATS)
+    assert all(mine.offers("log_softmax", name) for name in USUAL)
 
 
 @pytest.mark.parametrize(
