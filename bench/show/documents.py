@@ -54,7 +54,7 @@ def _front(kept: Committed) -> Sections:
 
 
 def _of_run(kept: Committed) -> Sections:
-    from bench.show import misrounded_tables, tables, version_tables
+    from bench.show import choice_tables, misrounded_tables, tables, version_tables
 
     made = f"*{tables.provenance(kept.run)}*"
     return {
@@ -63,6 +63,7 @@ def _of_run(kept: Committed) -> Sections:
             **{
                 marker: f"{table(kept.run)}\n\n*effort {kept.run.effort}*"
                 for marker, table in {
+                    "choices": choice_tables.table,
                     "headline": tables.headline,
                     "misrounded": misrounded_tables.misrounded_of,
                     "invariances": tables.invariances,
