@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.inputs import probes
 from bench.inputs.cases import SEED, Batch, Case
+from bench.inputs.formats import FORMATS, USUAL
 from bench.inputs.probes import asked_at
 from bench.judge import by_value
 from bench.judge.by_value import Plain
@@ -32,7 +33,7 @@ from bench.runs.track import Track
 from bench.subjects.isolated import DiedError, Home
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
 from bench.truth.ahead import Key, Truth
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 from numerics.method import arguments
 
 CONFIDENT, FORMULA = "confident", "formula"
@@ -41,7 +42,7 @@ ROUNDS, SECONDS = 15, 0.1
 """At most so many rounds for each timing against our methods, and so long."""
 DEATHS = 4
 """After so many, an operation is asked no more in that format."""
-FORMAT_ORDER = ("fp32", "fp64", "fp16")
+FORMAT_ORDER = ("fp32", "fp64", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Scope:
     """
 
     operations: tuple[str, ...] = OPERATIONS
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = USUAL
     effort: str = "quick"
     seconds: float = 600.0
     only: tuple[str, ...] = ()
@@ -87,7 +88,7 @@ def measure(home: Home, truth: Truth, track: Track, scope: Scope) -> Iterator[Ce
             cell = asked.cell(operation, format_name, track)
         cells.append(cell)
         yield cell
-    order = [(operation, name) for operation in OPERATIONS for name in FORMATS]
+    order = [(operation, name) for operation in OPERATIONS for name in ALL_FORMATS]
     cells.sort(key=lambda cell: order.index((cell.operation, cell.format)))
     yield Verdict(
         subject.name, subject.version, scope.effort, cells, asked.found, asked.paces,

@@ -28,7 +28,7 @@ from bench.measure.presentations import BY_NAME
 from bench.measure.tally import added
 from bench.show import why_words
 from bench.show.markdown import TITLES, figure
-from numerics import FORMATS
+from numerics import ALL_FORMATS
 
 OWN = ("stable", "fast")
 SHOWN = 14
@@ -90,7 +90,7 @@ def _errors(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _all_digits_lost(cell: Cell) -> bool:
     """An error of about the value itself: a quarter of it at least."""
-    return (cell.max_ulp or 0.0) >= 2.0 ** (FORMATS[cell.format].precision - 2)
+    return (cell.max_ulp or 0.0) >= 2.0 ** (ALL_FORMATS[cell.format].precision - 2)
 
 
 def _titles(cells: Sequence[Cell]) -> str:
@@ -190,7 +190,7 @@ def grouped(found: Sequence[Finding]) -> list[str]:
 
 def _one_line(group: Sequence[Finding]) -> str:
     first = group[0]
-    formats = " ".join(name for name in FORMATS if any(one.format == name for one in group))
+    formats = " ".join(name for name in ALL_FORMATS if any(one.format == name for one in group))
     if first.topic == BITS:
         ways = list(dict.fromkeys(one.where for one in group))
         rest = f" and {len(ways) - 4} more ways" * (len(ways) > 4)

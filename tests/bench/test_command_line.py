@@ -150,7 +150,10 @@ def test_the_lab_writes_nothing_outside_its_folder(
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
-def test_the_lab_fills_a_readme_that_it_is_asked_to(tmp_path: Path) -> None:
+def test_the_lab_fills_a_readme_that_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.lab.figure.softmax_break", lambda comparisons: b"a figure")
     readme = tmp_path / "README.md"
     parts = ("lab predictions", "lab results", "lab divergences")
     readme.write_text("\n".join(f"<!-- {part} begin -->\n<!-- {part} end -->" for part in parts))

@@ -122,6 +122,13 @@ def test_label_on_the_mask_beside_one_confident_logit() -> None:
     assert mismatches(np.array([row] * 3), FORMATS["fp64"]) == []
 
 
+def test_a_tail_beneath_what_is_left_out_breaks_a_tie() -> None:
+    """m - x_y is a midpoint of fp64, and l is lost: that it is positive is enough to decide."""
+    x = np.array([[-float(gap), 2.0**-44] for gap in range(597, 620)])
+    assert undecided("cross_entropy", x, [0])["extended"] == 0
+    assert mismatches(x, FORMATS["fp64"]) == []
+
+
 @pytest.mark.parametrize("edge", [extended.NEAR, logs.NEAR])
 @pytest.mark.parametrize("beyond", [0.0, 1e-9, 30.0])
 def test_up_to_where_logits_are_near(edge: float, beyond: float) -> None:

@@ -141,6 +141,7 @@ def test_an_interruption_leaves_the_old_results_whole(
     readme, results = tmp_path / "README.md", tmp_path / "results"
     readme.write_text((ROOT / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
     arguments = ["compare", "-o", str(results), "--readme", str(readme)]
+    monkeypatch.setattr("bench.lab.figure.softmax_break", lambda comparisons: b"a figure")
     assert main(arguments) == 0
     before = {path.name: path.read_bytes() for path in results.iterdir()}
     assert set(before) == {"results.json", "manifest.json", "softmax_break.png"}
@@ -154,8 +155,9 @@ def test_an_interruption_leaves_the_old_results_whole(
 
 
 def test_a_readme_without_markers_is_an_error_before_anything_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bench.lab.figure.softmax_break", lambda comparisons: b"a figure")
     readme = tmp_path / "README.md"
     readme.write_text("no markers")
     assert main(["compare", "-o", str(tmp_path / "results"), "--readme", str(readme)]) == 2

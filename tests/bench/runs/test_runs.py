@@ -47,6 +47,22 @@ def test_compressed_files_read_the_same(
     assert run_file.load(packed).accuracy.equals(run_file.load(plain).accuracy)
 
 
+def test_a_small_file_may_grow_by_any_factor_up_to_a_mebibyte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.json.xz"
+    path.write_bytes(lzma.compress(b" " * 2**20))
+    assert path.stat().st_size * run_file.MAX_EXPANSION < 2**20
+    assert len(run_file.read(path)) == 2**20
+    path.write_bytes(lzma.compress(b" " * (2**20 + 1)))
+    with pytest.raises(RunFileError, match="larger than 1 MiB when read"):
+        run_file.read(path)
+    monkeypatch.setattr(run_file, "MAX_BYTES", 1000)
+    path.write_bytes(lzma.compress(b" " * 1001))
+    with pytest.raises(RunFileError, match="larger than 0 MiB when read"):
+        run_file.read(path)
+
+
 def test_compact_drops_raw_rounds_only(tmp_path: Path, content: dict[str, Any]) -> None:
     plain = written(tmp_path / "run.json", content)
     packed = tmp_path / "run.json.xz"
@@ -114,6 +130,32 @@ def test_wrong_types_get_one_line(tmp_path: Path, content: dict[str, Any], name:
     with pytest.raises(RunFileError, match=r"wrong\.json: ") as caught:
         run_file.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("commit", "said"),
+    [
+        (None, "unknown"),
+        ({}, "unknown"),
+        ({"id": "0123456789abcdef", "dirty": True}, "0123456789ab+"),
+        ({"id": "0123456789abcdef", "dirty": "no"}, "0123456789ab"),
+        ({"id": 7, "dirty": None}, "unknown"),
+    ],
+)
+def test_a_run_of_an_unknown_commit_is_read(
+    tmp_path: Path, content: dict[str, Any], commit: Any, said: str
+) -> None:
+    path = written(tmp_path / "run.json", changed(content, "commit_info", value=commit))
+    assert run_file.load(path).commit == said
+
+
+@pytest.mark.parametrize("machine", [None, [], {}, {"cpu": None}, {"cpu": {"brand_raw": 3}}])
+def test_a_run_of_an_unknown_machine_is_read(
+    tmp_path: Path, content: dict[str, Any], machine: Any
+) -> None:
+    path = written(tmp_path / "run.json", changed(content, "machine_info", value=machine))
+    run = run_file.load(path)
+    assert (run.cpu, run.machine) == ("unknown", "unknown, unknown")
 
 
 def test_nan_tokens_are_refused(tmp_path: Path, content: dict[str, Any]) -> None:

@@ -128,9 +128,9 @@ def assert_all_is_inside(figure: Figure, name: str) -> None:
 
 
 def test_nothing_is_cut_off(one_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With two operations: of the others, there are more rows of the same panels."""
+    """With one operation: those of others are more rows of the same panels."""
     for module in (plots, version_plots):
-        monkeypatch.setattr(module, "operations", lambda runs: OPERATIONS[:2])
+        monkeypatch.setattr(module, "operations", lambda runs: OPERATIONS[:1])
     runs = two_runs(run_file.load(one_run), letters=28)
     of_versions = version_plots.figures([*runs, runs[0]])
     for name, draw in (plots.figures(runs) | of_versions).items():
