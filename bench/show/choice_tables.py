@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.show.markdown import TITLES, figure, markdown
-from numerics import FORMATS, METHODS, OPERATIONS
+from numerics import ALL_FORMATS, METHODS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def choices(run: Run) -> list[Choice]:
         return []
     found = []
     for operation in OPERATIONS:
-        for format_name in FORMATS:
+        for format_name in ALL_FORMATS:
             for columns in LENGTHS:
                 some = _candidates(run, operation, format_name, columns)
                 if some:
@@ -113,7 +113,7 @@ def sortable(run: Run) -> tuple[list[str], list[list[tuple[str, float | str]]]]:
     """The same for a page: each text with what it is sorted by, which is a time for a method."""
     heads, rows = heads_and_rows(run)
     keys = [
-        [list(TITLES).index(one.operation), list(FORMATS).index(one.format), one.columns]
+        [list(TITLES).index(one.operation), list(ALL_FORMATS).index(one.format), one.columns]
         + [taken.ns_per_element if taken else math.inf for taken in one.taken.values()]
         for one in choices(run)
     ]
