@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.judge import schema
 from bench.runs.files import replace_between_markers
 from bench.show.kept import Committed
 
@@ -16,7 +17,7 @@ Sections: TypeAlias = dict[str, dict[str, str]]
 
 
 def filled(root: Path, kept: Committed) -> dict[Path, str]:
-    """The documents that show committed results, with their tables between their markers."""
+    """The documents that show committed results, with their tables; the schema of verdicts."""
     shown: Sections = {}
     for part in (
         _front(kept),
@@ -35,7 +36,7 @@ def filled(root: Path, kept: Committed) -> dict[Path, str]:
         for marker, table in sections.items():
             document = replace_between_markers(document, marker, table)
         documents[root / name] = document
-    return documents
+    return {**documents, root / schema.NAME: schema.text()}
 
 
 def _front(kept: Committed) -> Sections:
@@ -53,7 +54,7 @@ def _front(kept: Committed) -> Sections:
 
 
 def _of_run(kept: Committed) -> Sections:
-    from bench.show import misrounded_tables, tables, version_tables
+    from bench.show import choice_tables, misrounded_tables, tables, version_tables
 
     made = f"*{tables.provenance(kept.run)}*"
     return {
@@ -62,6 +63,7 @@ def _of_run(kept: Committed) -> Sections:
             **{
                 marker: f"{table(kept.run)}\n\n*effort {kept.run.effort}*"
                 for marker, table in {
+                    "choices": choice_tables.table,
                     "headline": tables.headline,
                     "misrounded": misrounded_tables.misrounded_of,
                     "invariances": tables.invariances,

@@ -58,7 +58,7 @@ def made(
 
     `found`: the sweeps and hunts that the largest errors known come from, too.
     """
-    from bench.show import page_data, page_plots, tables
+    from bench.show import choice_tables, page_data, page_plots, tables
     from bench.subjects.subject import printable
 
     figures = page_plots.by_version(shown)
@@ -82,6 +82,7 @@ def made(
             )
             if known
         ],
+        choice=choice_tables.sortable(newest_first[0]),
         by_version=drawn,
         palettes=(page_plots.palette(), page_plots.palette(page_plots.DARK, 4.5)),
         dark=page_plots.DARK,
@@ -101,7 +102,7 @@ def _filled(**content: Any) -> str:
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     css, *js = (
         (TEMPLATES / name).read_text(encoding="utf-8")
-        for name in ("page.css", "plots.js", "headline.js", "page.js")
+        for name in ("page.css", "plots.js", "headline.js", "choice.js", "page.js")
     )
     template = environment.get_template("page.html.j2")
     return template.render(**content, css=css, js="\n".join(js))

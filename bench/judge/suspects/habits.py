@@ -137,7 +137,7 @@ def _reached(
 
 def _in_order(shown: Shown) -> Habit | None:
     """A long sum from left to right loses digits in a way of its own."""
-    if shown.formula is None:
+    if shown.formula is None or shown.formula.arithmetic.kept is not None:
         return None
     got = places(np.ascontiguousarray(shown.outputs[telling.LONG])).ravel()
     pairwise, in_order = (shown.says(telling.LONG, in_order=one) for one in (False, True))

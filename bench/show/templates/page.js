@@ -422,6 +422,7 @@ function start() {
   state = fromAddress();
   showLegend();
   showScale();
+  makeChoiceSortable();
   show();
 }
 

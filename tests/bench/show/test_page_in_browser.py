@@ -53,6 +53,24 @@ def test_tables_sort_by_click_and_by_key(opened: Any, reference_page: Path) -> N
     assert tab.locator("#errors .more").is_hidden()
 
 
+def test_methods_to_take_sort_by_any_need(opened: Any, reference_page: Path) -> None:
+    tab = opened(reference_page)
+
+    def times() -> list[float]:
+        shown = column(tab, "choice", "within 1 ulp")
+        return [number(text.split()[1]) for text in shown]
+
+    head = tab.get_by_role("button", name="sort methods by within 1 ulp")
+    for direction in ("ascending", "descending"):
+        head.click()
+        assert tab.locator("#choice th", has=head).get_attribute("aria-sort") == direction
+        assert times() == sorted(times(), reverse=direction == "descending")
+    assert len(times()) == 45
+    tab.get_by_role("button", name="sort methods by format").click()
+    formats = column(tab, "choice", "format")
+    assert formats == sorted(formats)
+
+
 def test_tables_filter(opened: Any, reference_page: Path, reference: run_file.Run) -> None:
     tab = opened(reference_page)
     run = reference.accuracy
