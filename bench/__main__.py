@@ -21,6 +21,7 @@ from bench.commands import (
     race,
     report,
     suite,
+    suspects,
     sweep,
     verdict,
     versions,
@@ -28,6 +29,7 @@ from bench.commands import (
 from bench.commands.command import Command
 from bench.hunt.errors import HuntError
 from bench.inputs.families import FamilyError
+from bench.inputs.formats import PACKAGE
 from bench.lab.predictions import PredictionError
 from bench.runs.committed import CheckoutError
 from bench.runs.extras import ExtraMissingError, require
@@ -37,6 +39,7 @@ from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.specs import SpecError
 from bench.sweep.sweep_file import SweepError
 from bench.truth.exact import DisagreementError
+from numerics import BF16
 
 COMMANDS: tuple[Command, ...] = (
     suite.COMMAND,
@@ -46,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
     misrounded.COMMAND,
     processor.COMMAND,
     gradient.COMMAND,
+    suspects.COMMAND,
     verdict.COMMAND,
     diff.COMMAND,
     versions.COMMAND,
@@ -95,6 +99,8 @@ def _run(given: Sequence[str] | None) -> int:
     command = next(one for one in COMMANDS if one.name == options.command)
     try:
         require(command.extra, command.needs)
+        if any(BF16.name in getattr(options, name, ()) for name in ("format", "formats")):
+            require(BF16.name, [PACKAGE])
         return command.run(options) or 0
     except BrokenPipeError:
         raise

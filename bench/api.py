@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.inputs.formats import FORMATS, USUAL
 from bench.judge import verdict_file
 from bench.judge.baseline import worse
 from bench.judge.conditions import OURS, Conditions, violations
@@ -23,7 +24,7 @@ from bench.show.verdict_words import conclusion, in_lines
 from bench.subjects import specs
 from bench.subjects.isolated import Here
 from bench.truth import ahead
-from numerics import FORMATS, OPERATIONS
+from numerics import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def verdict(
     max_time_ratio: float | None = None,
     baseline: str | Path | None = None,
     baseline_time: float = 1.6,
-    formats: Iterable[str] = tuple(FORMATS),
+    formats: Iterable[str] = USUAL,
     effort: str = "quick",
     seconds: float = 600.0,
 ) -> Judged:

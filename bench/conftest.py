@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.commands.progress import took
 from bench.inputs.cases import EFFORTS, Case, at_effort
+from bench.inputs.formats import FORMATS, PACKAGE, USUAL
 from bench.measure import confirmation
 from bench.runs import run_file
 from bench.runs.committed import reference_cache
@@ -29,7 +30,7 @@ from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth.audited import confirm, exact_values
 from bench.truth.exact import Exact
 from bench.truth.reference import Cache
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 COLUMNS = {
     "quick": (5, 600),
@@ -76,6 +77,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"by name): {specs.HELP}",
     )
     group.addoption(
+        "--format",
+        action="append",
+        choices=tuple(ALL_FORMATS),
+        default=[],
+        help="measure this format (may be given again; default: "
+        f"{', '.join(USUAL)}; bf16 needs {PACKAGE})",
+    )
+    group.addoption(
         "--accuracy-json",
         metavar="FILE",
         type=Path,
@@ -100,6 +109,8 @@ def pytest_configure(config: pytest.Config) -> None:
         environment()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    if missing := set(config.getoption("--format")) - set(FORMATS):
+        raise pytest.UsageError(f"--format: {missing.pop()} needs {PACKAGE}: pip install '.[bf16]'")
     config.stash[MEASUREMENTS] = Measurements()
     config.stash[SUBJECTS_OF_RUN], config.stash[MISSING] = _subjects(config.getoption("--subject"))
     seconds, rounds = TIMING[config.getoption("--effort")]
@@ -144,7 +155,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cells = [
         (subject.name, operation, format_name)
         for operation in OPERATIONS
-        for format_name in FORMATS
+        for format_name in metafunc.config.getoption("--format") or USUAL
         for subject in metafunc.config.stash[SUBJECTS_OF_RUN].values()
         if subject.offers(operation, format_name)
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bench.inputs.cases import Case
+from bench.inputs.formats import FORMATS
 from bench.measure.accuracy import complaints, measure
 from bench.runs.records import Record
 from bench.subjects.subject import Subject
 from bench.truth.exact import Exact
-from numerics import FORMATS
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # naive warns; the record has the flags

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bench.inputs.formats import FORMATS
 from bench.measure.invariance import CHECKS, measure
 from bench.runs.records import Invariance
 from bench.subjects.subject import Subject
-from numerics import FORMATS
 
 
 def test_promised_invariances(

@@ -9,8 +9,8 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.inputs.cases import SEED
+from bench.inputs.formats import FORMATS
 from bench.subjects.subject import Subject
-from numerics import FORMATS
 from numerics.method import arguments
 
 NUMBERS = 2**16

@@ -1,6 +1,7 @@
 """Softmax, log-softmax, log-sum-exp, cross-entropy and its gradient, by every method worth knowing.
 
-Pure NumPy, in fp16, fp32 and fp64. `METHODS` is the table; each method is a module of its own.
+Pure NumPy, in fp16, fp32 and fp64, and in bf16 where `ml_dtypes` is installed. `METHODS` is the
+table; each method is a module of its own.
 
 >>> list(METHODS)[:3]
 ['naive', 'stable', 'log1p']
@@ -56,7 +57,7 @@ from numerics.fast import (
     fast_log_sum_exp,
     fast_softmax,
 )
-from numerics.formats import FORMATS, FP16, FP32, FP64, Format, format_of
+from numerics.formats import ALL_FORMATS, BF16, FORMATS, FP16, FP32, FP64, Format, format_of
 from numerics.log1p import (
     log1p_cross_entropy,
     log1p_cross_entropy_gradient,
@@ -122,6 +123,8 @@ METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _M
 """Every method by name."""
 
 __all__ = [
+    "ALL_FORMATS",
+    "BF16",
     "ELEMENTWISE",
     "FORMATS",
     "FP16",

@@ -10,11 +10,11 @@ Idea: `stable` loses digits in three places, and each has an error-free transfor
 ulp in fp32, is replaced by a reduction to |r| <= ln(2)/2 and a series whose leading terms 1 + r +
 r^2/2 are kept exactly; its logarithm, by one step of Newton's method on that exponential.
 When to use it: for the last ulp, in particular in fp64, where nothing wider exists. When not: where
-time counts; in fp32 and fp16 `widened` is as accurate and cheaper.
+time counts; in fp32, fp16 and bf16 `widened` is as accurate and cheaper.
 Bound: `bounds.compensated_*`: about one unit of u, at any K and spread; derived there. Only
 log-sum-exp near 0, where m and log1p(r) cancel, has none but an absolute one.
 Sources: `numerics.eft`; Cody & Waite (1980) for the reduction; Ogita, Rump & Oishi (2005) for the
-sum. fp16 is computed in fp32: a pair of fp16 numbers reaches neither the sums nor the tails.
+sum. fp16 and bf16 are computed in fp32: pairs of 16 bits reach neither the sums nor the tails.
 """
 
 import math

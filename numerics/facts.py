@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from numerics.formats import FP16, FP32, FP64, FloatArray, Format
+from numerics.formats import BF16, FP16, FP32, FP64, FloatArray, Format
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -33,6 +33,8 @@ ELEMENTARY = {
     # Computed in fp32 and rounded: 1 + 2^-11. On CPUs with fp16 arithmetic Intel's SVML computes
     # them in fp16, to within one ulp = 2u; that is taken.
     FP16.name: Elementary(exp=2.0, log=2.0, log1p=2.0, exp2=2.0, log2=2.0),
+    # Computed in fp32 by the C library, to within two ulp = 4 u of fp32 = 2^-14 u, and rounded.
+    BF16.name: Elementary(**dict.fromkeys(("exp", "log", "log1p", "exp2", "log2"), 1 + 2.0**-13)),
     # exp: NumPy's own AVX2 and AVX-512 kernels, "max relative error measured across all 32-bit
     # FP's" 2.1264e-07 (loops_exponent_log.dispatch.c.src), here with the last digit up, since it
     # is rounded. For log the same comment says 2.359e-07 = 3.96 u, but log(0x1.7e29c4p-1) errs by
@@ -46,19 +48,30 @@ ELEMENTARY = {
     FP64.name: Elementary(exp=3.0, log=4.0, log1p=4.0, exp2=4.0, log2=4.0),
 }
 
-FP32_IN_FP16 = FP32.unit_roundoff / FP16.unit_roundoff
-"""One rounding in fp32, in units of the u of fp16: `rows.row_sum` adds fp16 rows in fp32."""
+
+def fp32_in(format: Format) -> float:
+    """One rounding in fp32, in units of the u of a format of 16 bits, whose sums are fp32."""
+    return FP32.unit_roundoff / format.unit_roundoff
+
+
+def before_narrowing(format: Format) -> float:
+    """Roundings, in units of u, of what is computed with a sum: one in fp32 before that to 16 bits.
+
+    Wider formats have none besides their own.
+    """
+    return fp32_in(format) if format.bits == 16 else 0.0
 
 
 def on_sums(format: Format) -> tuple[Elementary, float]:
     """For what is computed from a row's sum: errors of elementary functions, and one rounding.
 
-    In units of the u of the format; sums of fp16 rows are fp32.
+    In units of the u of the format; sums of fp16 and bf16 rows are fp32.
     """
-    if format != FP16:
+    if format.bits != 16:
         return ELEMENTARY[format.name], 1.0
-    errors = {name: value * FP32_IN_FP16 for name, value in vars(ELEMENTARY[FP32.name]).items()}
-    return Elementary(**errors), FP32_IN_FP16
+    unit = fp32_in(format)
+    errors = {name: value * unit for name, value in vars(ELEMENTARY[FP32.name]).items()}
+    return Elementary(**errors), unit
 
 
 def summation_depth(n: int) -> int:
@@ -102,13 +115,19 @@ class RowFacts:
     @cached_property
     def special(self) -> npt.NDArray[np.bool_]:
         """Rows that the special-value policy covers, shape (rows, 1)."""
-        largest = np.asarray(self.original.max(axis=1, keepdims=True), dtype=np.float64)
+        largest = self._wide.max(axis=1, keepdims=True)
         return np.asarray(~np.isfinite(largest), dtype=np.bool_)
 
     @cached_property
     def x(self) -> Array:
         """The logits in fp64, special rows replaced by zeros."""
-        return np.where(self.special, 0.0, self.original.astype(np.float64))
+        return np.where(self.special, 0.0, self._wide)
+
+    @cached_property
+    def _wide(self) -> Array:
+        """The logits in fp64: ml_dtypes warns of NaN in a maximum, NumPy of a signalling one."""
+        with np.errstate(invalid="ignore"):
+            return self.original.astype(np.float64)
 
     @cached_property
     def shift(self) -> Array:

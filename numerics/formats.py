@@ -1,4 +1,8 @@
-"""The three IEEE 754 formats and their constants. Knows nothing of softmax."""
+"""The formats and their constants: three of IEEE 754, and bf16. Knows nothing of softmax.
+
+NumPy has no bf16. The package `ml_dtypes` brings its dtype, and nothing here imports it: who passes
+an array of it has it.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +37,30 @@ class Format:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The native NumPy dtype."""
-        return np.dtype(f"float{self.name.removeprefix('fp')}")
+        """The native NumPy dtype; TypeError for bf16 as long as nobody has imported ml_dtypes."""
+        try:
+            return np.dtype(self.dtype_name)
+        except TypeError:
+            message = "bf16 needs ml_dtypes: pip install 'softmax-numerics[bf16]', and import it"
+            raise TypeError(message) from None
+
+    @property
+    def dtype_name(self) -> str:
+        """The name of the dtype, which is known without it.
+
+        >>> BF16.dtype_name
+        'bfloat16'
+        """
+        return self.name.replace("fp", "float").replace("bf", "bfloat")
+
+    @property
+    def bits(self) -> int:
+        """Of a number: sign and exponent, and the significand without its hidden bit.
+
+        >>> FP16.bits, BF16.bits, FP64.bits
+        (16, 16, 64)
+        """
+        return self.precision + (self.max_exponent + 1).bit_length()
 
     @property
     def unit_roundoff(self) -> float:
@@ -83,12 +109,17 @@ FP16 = Format("fp16", precision=11, max_exponent=15)
 FP32 = Format("fp32", precision=24, max_exponent=127)
 FP64 = Format("fp64", precision=53, max_exponent=1023)
 
+BF16 = Format("bf16", precision=8, max_exponent=127)
+
 FORMATS: dict[str, Format] = {format.name: format for format in (FP16, FP32, FP64)}
+"""The formats that NumPy has."""
+ALL_FORMATS = {format.name: format for format in (FP16, BF16, FP32, FP64)}
+"""And the one that `ml_dtypes` brings."""
 _BY_DTYPE = {format.dtype: format for format in FORMATS.values()}
 
 
 def format_of(dtype: npt.DTypeLike) -> Format:
-    """The format of a dtype in any byte order; TypeError for a dtype that is none of the three.
+    """The format of a dtype in any byte order; TypeError for a dtype that is none of the four.
 
     >>> format_of(np.float16).name
     'fp16'
@@ -96,6 +127,9 @@ def format_of(dtype: npt.DTypeLike) -> Format:
     'fp64'
     """
     native = np.dtype(dtype).newbyteorder("=")
-    if native not in _BY_DTYPE:
-        raise TypeError(f"expected float16, float32 or float64, not dtype {np.dtype(dtype)}")
-    return _BY_DTYPE[native]
+    if native in _BY_DTYPE:
+        return _BY_DTYPE[native]
+    if native.name == BF16.dtype_name:
+        return BF16
+    names = "float16, float32, float64 or bfloat16"
+    raise TypeError(f"expected {names}, not dtype {np.dtype(dtype)}")

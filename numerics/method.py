@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, TypeAlias, overload
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.formats import FORMATS, FP64, FloatArray, Format
+from numerics.formats import ALL_FORMATS, FP64, FloatArray, Format
 from numerics.rows import ALL, POLICIES, Axis, Formula
 
 
@@ -219,7 +219,7 @@ def operation(
 def _documented(formula: Formula, kind: Kind, formats: Sequence[Format], guarded: bool) -> str:
     """The formula's docstring, with what holds for all methods before its example."""
     text, mark, example = (inspect.getdoc(formula) or "").partition(">>>")
-    names = " or ".join(", ".join(one.dtype.name for one in formats).rsplit(", ", 1))
+    names = " or ".join(", ".join(one.dtype_name for one in formats).rsplit(", ", 1))
     integers = "; integers and booleans are computed in float64" if FP64 in formats else ""
     parameters = [f"x : array_like\n    {names}, in any memory or byte order{integers}."]
     if kind.labelled:
@@ -264,7 +264,7 @@ class Method:
     summary: str
     source: str
     operations: Operations
-    formats: tuple[str, ...] = field(default=tuple(FORMATS))
+    formats: tuple[str, ...] = field(default=tuple(ALL_FORMATS))
     keeps_policy: bool = True
     correctly_rounded: bool = False
 

@@ -1,6 +1,6 @@
 """The one place for axes, dtypes, labels, bad input and special rows.
 
-A formula sees a C-contiguous array of shape (rows, K) in one of the three formats, and no more:
+A formula sees a C-contiguous array of shape (rows, K) in one of the four formats, and no more:
 
 - `elementwise`, `reduction` and `labelled` turn whatever the caller passed into rows, call the
   formula and put the result back into the caller's shape. Since every memory order becomes the
@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from numerics.formats import FORMATS, FP64, FloatArray, Format, format_of
+from numerics.formats import ALL_FORMATS, BF16, FP64, FloatArray, Format, format_of
 
 Axis: TypeAlias = int | Sequence[int] | None
 Rows: TypeAlias = FloatArray
@@ -31,7 +31,7 @@ Rows: TypeAlias = FloatArray
 Labels: TypeAlias = npt.NDArray[np.intp]
 Formula: TypeAlias = Callable[..., Rows]
 """On rows, or on rows and the label of each."""
-ALL = tuple(FORMATS.values())
+ALL = tuple(ALL_FORMATS.values())
 
 
 # --- What kernels are written with ---------------------------------------------------------------
@@ -44,9 +44,10 @@ def row_max(x: FloatArray) -> FloatArray:
 
 
 def row_sum(x: FloatArray) -> FloatArray:
-    """Sum of each row, shape (rows, 1); fp16 rows are summed and returned in fp32.
+    """Sum of each row, shape (rows, 1); fp16 and bf16 rows are summed and returned in fp32.
 
-    65 520 ones overflow fp16, and K = 65 536 is an ordinary vocabulary.
+    65 520 ones overflow fp16, bf16 counts no further than 256, and K = 65 536 is an ordinary
+    vocabulary.
     """
     if x.itemsize == 2:
         x = x.astype(np.float32)
@@ -55,7 +56,7 @@ def row_sum(x: FloatArray) -> FloatArray:
 
 
 def at_least_fp32(x: FloatArray) -> FloatArray:
-    """fp16 as fp32, wider formats as they are."""
+    """fp16 and bf16 as fp32, wider formats as they are."""
     return x.astype(np.float32) if x.itemsize == 2 else x
 
 
@@ -242,13 +243,14 @@ def as_floating(x: npt.ArrayLike, offered: Sequence[Format] = ALL) -> FloatArray
         raise TypeError("masked arrays are not supported: fill the mask with -inf instead")
     array = np.asarray(x)
     for format in offered:
-        if array.dtype is format.dtype:  # a dictionary would take longer than all of this
+        # A dictionary would take longer than all of this; and bf16 may have no dtype yet.
+        if format is not BF16 and array.dtype is format.dtype:
             return array
     format = FP64 if array.dtype.kind in "biu" else format_of(array.dtype)
     if format not in offered:
-        names = " and ".join(one.dtype.name for one in offered)
-        raise TypeError(f"this method offers {names}, not {format.dtype.name}")
-    return array.astype(format.dtype)
+        names = " and ".join(", ".join(one.dtype_name for one in offered).rsplit(", ", 1))
+        raise TypeError(f"this method offers {names}, not {format.dtype_name}")
+    return array.astype(format.dtype, copy=False)
 
 
 def only(axis: int) -> int:

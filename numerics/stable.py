@@ -12,7 +12,8 @@ has been rounded to a number near 1, and all digits of the result are lost, as t
 Bound: `bounds.stable_*`, the shifted case of Blanchard, Higham & Higham (2021),
 doi:10.1093/imanum/draa038: the rounding of x - m costs max - min units of u.
 
-In fp16 the sum, and what is done with it, is kept in fp32 and rounded once (`rows.row_sum`).
+In fp16 and bf16 the sum, and what is done with it, is kept in fp32 and rounded once
+(`rows.row_sum`).
 """
 
 import numpy as np

@@ -13,7 +13,8 @@ memory is saved. When not: for log-softmax and cross-entropy near 0: of confiden
 Bound: `bounds.two_pass_*`: as the unshifted formula, but without overflow, while |m| is below
 `REACH`; beyond, n ln 2 is not exact, and the row is shifted by m first, with the bound of `stable`.
 Source: Dukhan & Ablavatski (2020), arXiv:2001.04438. They find N in the pass that sums; NumPy has
-no such loop, and takes the maximum of the n_i.
+no such loop, and takes the maximum of the n_i. bf16 is not offered: its 8 bits leave none to ln 2
+beside those of n.
 """
 
 import math
@@ -25,6 +26,7 @@ from numerics.formats import FP16, FP32, FP64, format_of
 from numerics.method import Method, operation
 from numerics.rows import Labels, Rows, less_one_at, row_at, row_max, row_sum
 
+FORMATS = (FP16, FP32, FP64)
 # ln 2 = high + low with so few bits in high that n high is exact for |n| < 2^6, 2^9, 2^12.
 LN2 = {
     FP16.name: (float.fromhex("0x1.6p-1"), float.fromhex("0x1.72p-8")),
@@ -53,7 +55,7 @@ def _total(mantissa: Rows, exponent: Any) -> tuple[Rows, Any]:
     return row_sum(np.ldexp(mantissa, exponent - largest)), largest
 
 
-@operation("softmax")
+@operation("softmax", formats=FORMATS)
 def two_pass_softmax(x: Rows) -> Rows:
     """(a_i / s) 2^(n_i - N), exp(x_i) = a_i 2^(n_i).
 
@@ -65,7 +67,7 @@ def two_pass_softmax(x: Rows) -> Rows:
     return np.ldexp(mantissa / total, exponent - largest)
 
 
-@operation("log_softmax")
+@operation("log_softmax", formats=FORMATS)
 def two_pass_log_softmax(x: Rows) -> Rows:
     """x_i - (N ln 2 + log s).
 
@@ -75,7 +77,7 @@ def two_pass_log_softmax(x: Rows) -> Rows:
     return x - two_pass_log_sum_exp.formula(x)
 
 
-@operation("log_sum_exp")
+@operation("log_sum_exp", formats=FORMATS)
 def two_pass_log_sum_exp(x: Rows) -> Rows:
     """shift + (N ln 2 + log s), the shift 0 within `REACH`.
 
@@ -91,7 +93,7 @@ def two_pass_log_sum_exp(x: Rows) -> Rows:
     return np.maximum(computed, row_max(x))
 
 
-@operation("cross_entropy")
+@operation("cross_entropy", formats=FORMATS)
 def two_pass_cross_entropy(x: Rows, labels: Labels) -> Rows:
     """(N ln 2 + log s) - x_y.
 
@@ -101,7 +103,7 @@ def two_pass_cross_entropy(x: Rows, labels: Labels) -> Rows:
     return two_pass_log_sum_exp.formula(x) - row_at(x, labels)
 
 
-@operation("cross_entropy_gradient")
+@operation("cross_entropy_gradient", formats=FORMATS)
 def two_pass_cross_entropy_gradient(x: Rows, labels: Labels) -> Rows:
     """(a_i / s) 2^(n_i - N) - [i = y], exp(x_i) = a_i 2^(n_i).
 
@@ -122,4 +124,5 @@ METHOD = Method(
         two_pass_cross_entropy,
         two_pass_cross_entropy_gradient,
     ),
+    formats=tuple(format.name for format in FORMATS),
 )

@@ -11,9 +11,10 @@ from typing import Any
 
 from bench.commands import values
 from bench.commands.command import Command
+from bench.inputs.formats import FORMATS
 from bench.runs.files import check_writable
 from bench.subjects import specs
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 SECONDS = 60.0
 
@@ -30,7 +31,7 @@ def add(commands: Any) -> None:
     )
     hunted.add_argument("subject", metavar="SUBJECT", help=specs.HELP)
     hunted.add_argument("--operation", choices=OPERATIONS, required=True, metavar="OP")
-    hunted.add_argument("--format", choices=FORMATS, required=True, metavar="F")
+    hunted.add_argument("--format", choices=ALL_FORMATS, required=True, metavar="F")
     hunted.add_argument(
         "--seconds",
         type=values.limit,

@@ -9,7 +9,9 @@ from typing import Any
 from bench.commands import values
 from bench.commands.command import Command
 from bench.commands.progress import progress
+from bench.inputs.formats import USUAL
 from bench.runs.files import check_writable, to_json, write_whole
+from numerics import ALL_FORMATS
 
 
 def add(commands: Any) -> None:
@@ -37,6 +39,13 @@ def add(commands: Any) -> None:
         help="hard rows of each format (default: 90,000, which have a million results)",
     )
     counted.add_argument(
+        "--formats",
+        type=values.names(tuple(ALL_FORMATS)),
+        default=USUAL,
+        metavar="NAME,…",
+        help=f"some of {', '.join(ALL_FORMATS)} (default: all but bf16)",
+    )
+    counted.add_argument(
         "--seed",
         type=values.count,
         metavar="N",
@@ -62,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     rows = {"fresh": options.rows, "directed": options.directed}
-    found, cells = misrounded.measure(rows, seed, options.rounds, progress)
+    found, cells = misrounded.measure(rows, seed, options.rounds, options.formats, progress)
     if options.output:
         write_whole(options.output, to_json(misrounded.content(found, cells, seed)))
     for kind, counted in found.items():

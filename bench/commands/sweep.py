@@ -15,7 +15,7 @@ from bench.commands.command import Command
 from bench.inputs import families
 from bench.runs.files import check_writable
 from bench.subjects import specs
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 
 def add(commands: Any) -> None:
@@ -37,7 +37,12 @@ def add(commands: Any) -> None:
         help=f"default: {' '.join(OPERATIONS)}",
     )
     swept.add_argument(
-        "--format", nargs="+", choices=FORMATS, default=["fp32"], metavar="F", help="default: fp32"
+        "--format",
+        nargs="+",
+        choices=ALL_FORMATS,
+        default=["fp32"],
+        metavar="F",
+        help="default: fp32",
     )
     swept.add_argument(
         "--family", nargs="+", metavar="NAME", help=f"any of {', '.join(families.SHAPES.values())}"

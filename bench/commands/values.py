@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from bench.runs import fields
-from numerics import FORMATS
+from numerics import ALL_FORMATS
 
 
 def count(text: str) -> int:
@@ -60,12 +60,12 @@ def limits(text: str) -> dict[str, float]:
     {'fp32': 100.0, 'fp64': 200.0}
     """
     if "=" not in text:
-        return dict.fromkeys(FORMATS, limit(text))
+        return dict.fromkeys(ALL_FORMATS, limit(text))
     found = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
-        if name not in FORMATS:
-            raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(FORMATS)}")
+        if name not in ALL_FORMATS:
+            raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(ALL_FORMATS)}")
         found[name] = limit(value)
     return found
 

@@ -13,10 +13,11 @@ from bench.commands import values
 from bench.commands.command import Command
 from bench.commands.progress import progress
 from bench.inputs.cases import EFFORTS
+from bench.inputs.formats import USUAL
 from bench.runs.files import check_writable, to_json
 from bench.subjects import specs
 from bench.subjects.isolated import TIMEOUT
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     from bench.judge.conditions import Conditions
@@ -89,13 +90,16 @@ def _add_conditions(asked: Any) -> None:
 
 
 def _add_scope(asked: Any) -> None:
-    for option, names in (("--operations", OPERATIONS), ("--formats", tuple(FORMATS))):
+    for option, names, default, unasked in (
+        ("--operations", OPERATIONS, OPERATIONS, "all that are offered"),
+        ("--formats", tuple(ALL_FORMATS), USUAL, "all but bf16 that are offered"),
+    ):
         asked.add_argument(
             option,
             type=values.names(names),
-            default=names,
+            default=default,
             metavar="NAME,…",
-            help=f"some of {', '.join(names)} (default: all that are offered)",
+            help=f"some of {', '.join(names)} (default: {unasked})",
         )
     asked.add_argument("--effort", choices=EFFORTS, default="quick")
     asked.add_argument(

@@ -20,9 +20,10 @@ from bench.hunt.numbers import count_runs
 from bench.hunt.score import Aim, scored
 from bench.hunt.starts import fresh
 from bench.inputs.cases import Batch
+from bench.inputs.formats import FORMATS
 from bench.subjects import specs
 from bench.subjects.subject import Subject
-from numerics.formats import FORMATS, FloatArray
+from numerics.formats import FloatArray
 from numerics.rows import Labels
 
 LOGITS = 2**14

@@ -18,8 +18,8 @@ from bench.hunt.domains import DOMAINS, WIDTHS
 from bench.hunt.errors import HuntError
 from bench.hunt.island import Hunted, Island
 from bench.hunt.known import Known
+from bench.inputs.formats import FORMATS
 from bench.subjects.subject import FOREIGN, Subject, described
-from numerics.formats import FORMATS
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from bench.hunt.domains import NOT_SEARCHED, WIDTHS
 from bench.hunt.numbers import row_of
 from bench.hunt.score import GOALS
 from bench.hunt.witness import Witness
+from bench.inputs.formats import FORMATS
 from bench.runs.files import RunFileError, write_whole
-from numerics.formats import FORMATS
 from numerics.method import OPERATIONS
 
 SCHEMA = 1

@@ -122,7 +122,7 @@ def log_sum_exp_near_zero(format: Format, rng: Generator) -> Batches:
 
 
 def offset(format: Format, rng: Generator) -> Batches:
-    offset = {"fp16": 1e3, "fp32": 1e5, "fp64": 1e12}[format.name]
+    offset = {"fp16": 1e3, "bf16": 100.0, "fp32": 1e5, "fp64": 1e12}[format.name]
     rows = rng.normal(scale=3.0, size=(8, 100))
     return [rows + offset, rows - offset]
 
@@ -138,8 +138,8 @@ def language_model(format: Format, rng: Generator) -> Batches:
     return [rows]
 
 
-def every_fp16(format: Format, rng: Generator) -> Batches:
-    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+def every_number(format: Format, rng: Generator) -> Batches:
+    every = np.arange(2**16, dtype=np.uint16).view(format.dtype)
     return [np.stack([every, np.zeros_like(every)], axis=1)]
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bench.inputs import builders
 from bench.inputs.builders import Batches, Generator
-from numerics.formats import FORMATS, FloatArray, Format
+from numerics.formats import ALL_FORMATS, FloatArray, Format
 
 SEED = 42
 EFFORTS = ("quick", "normal", "full")
@@ -50,7 +50,7 @@ class Case:
     reason: str
     build: Callable[[Format, Generator], Batches]
     effort: str = "quick"
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = tuple(ALL_FORMATS)
 
     @property
     def slug(self) -> str:
@@ -256,10 +256,10 @@ CASES: tuple[Case, ...] = (
     Case(
         "every [x, 0]",
         "exhaustive",
-        "all 65 536 numbers of fp16, NaN and infinities among them, beside 0",
-        builders.every_fp16,
+        "all 65 536 numbers of 16 bits, NaN and infinities among them, beside 0",
+        builders.every_number,
         effort="normal",
-        formats=("fp16",),
+        formats=("fp16", "bf16"),
     ),
     Case("normal 0.1", "random", "nearly uniform", builders.normal(0.1, 16, 600)),
     Case("normal 1", "random", "freshly initialised network", builders.normal(1.0, 1000, 5)),

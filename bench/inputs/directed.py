@@ -198,7 +198,7 @@ def _cancelling(format: Format, rng: Generator) -> Row:
 def _near(x: float, format: Format, rng: Generator, most: int = 4) -> float:
     """A number of the format, or one of its neighbours."""
     with np.errstate(over="ignore"):
-        found = np.array(x).astype(format.dtype)
+        found = np.array(float(x)).astype(format.dtype)
         for _ in range(rng.integers(most + 1)):
             found = np.nextafter(found, format.dtype.type(rng.choice([-1, 1]) * np.inf))
     return float(np.clip(found, -format.largest, format.largest))

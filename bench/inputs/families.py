@@ -104,8 +104,8 @@ def named(text: str, format: Format) -> Family:
     except ValueError:
         raise FamilyError(f"{text!r}: expected {SHAPES[kind]}") from None
     family = make(text, *values)
-    if kind == "pairs" and format.name != "fp16":
-        raise FamilyError(f"{text!r}: of fp16 alone, not of {format.name}")
+    if kind == "pairs" and format.bits != 16:
+        raise FamilyError(f"{text!r}: of formats of 16 bits, not of {format.name}")
     return family
 
 

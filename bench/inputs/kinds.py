@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.formats import FloatArray
+from numerics.rows import at_least_fp32
 
 ORDINARY, MASKED, EMPTY, PLUS_INF, WITH_NAN = "ordinary", "masked", "empty", "+inf", "NaN"
 KINDS = (ORDINARY, MASKED, EMPTY, PLUS_INF, WITH_NAN)
@@ -21,6 +22,7 @@ def kinds_of(x: FloatArray) -> npt.NDArray[np.intp]:
     >>> [KINDS[kind] for kind in kinds_of(rows)]
     ['ordinary', 'masked', 'empty', '+inf', 'NaN']
     """
+    x = at_least_fp32(x)  # ml_dtypes warns of NaN
     largest = x.max(axis=1)  # NaN where there is one
     masked = np.isneginf(x.min(axis=1))
     ends = [np.isnan(largest), np.isposinf(largest), np.isneginf(largest), masked]

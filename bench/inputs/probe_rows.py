@@ -22,7 +22,7 @@ LONGEST = (131_073, 2**20)
 
 def beyond_overflow(format: Format) -> float:
     """A logit whose exponential is infinite, and whose neighbours are near all the same."""
-    return {"fp16": 400.0, "fp32": 200.0, "fp64": 1000.0}[format.name]
+    return {"fp16": 400.0, "bf16": 200.0, "fp32": 200.0, "fp64": 1000.0}[format.name]
 
 
 def presented(*lengths: int) -> Builder:

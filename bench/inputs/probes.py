@@ -5,7 +5,7 @@ Each stands for a kind of defect; shared lengths and places are in `probe_rows`.
 
 from __future__ import annotations
 
-from bench.inputs import probe_rows
+from bench.inputs import probe_rows, telling
 from bench.inputs.cases import CASES, EFFORTS, Case
 
 PRESENTED, PRESENTED_SPECIAL = "presented", "presented, special"
@@ -51,6 +51,11 @@ PROBES: tuple[Case, ...] = (
 """The verdict's own cases; names are those of no case of the suite."""
 
 
+TELLING = Case("telling", "probe", "formulas round, overflow and lose here in ways of their own",
+               telling.formulas)  # fmt: skip
+"""Asked to learn a subject's formula, and no more: its errors here count nowhere."""
+
+
 def asked_at(effort: str) -> list[Case]:
     """All that a verdict asks at an effort, the telling first and the largest last."""
     level = EFFORTS.index(effort)
@@ -64,7 +69,7 @@ def named(name: str) -> Case:
     >>> named("two logits").family
     'probe'
     """
-    return {case.name: case for case in (*CASES, *PROBES)}[name]
+    return {case.name: case for case in (*CASES, *PROBES, TELLING)}[name]
 
 
 _MANY_SHAPES = ("widths", "widths 1 to 64", "widths 65 to 257", "widths 258 to 1025")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bench.inputs.cases import Batch
 from bench.inputs.cases import checksum as checksum_of
+from bench.inputs.formats import FORMATS
 from bench.inputs.kinds import EMPTY, KINDS, SPECIAL, kinds_of
 from bench.inputs.probes import named
 from bench.judge import policies
@@ -21,7 +22,7 @@ from bench.measure import tally
 from bench.measure.asking import Answer
 from bench.measure.tally import SHORT_ROW, Compared
 from bench.truth.exact import Exact
-from numerics.formats import FORMATS, FloatArray, Format
+from numerics.formats import FloatArray, Format
 
 Places = npt.NDArray[np.intp]
 _SPECIAL = [KINDS.index(kind) for kind in SPECIAL]

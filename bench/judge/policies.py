@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bench.inputs.kinds import EMPTY, PLUS_INF, WITH_NAN
 from bench.measure.contract import another_value
-from numerics.formats import FloatArray
+from numerics.formats import FloatArray, format_of
 
 Row: TypeAlias = npt.NDArray[np.float64]
 OTHER = "something else"
@@ -148,7 +148,7 @@ def named(operation: str, kind: str, x: FloatArray, label: int, got: FloatArray)
     """The name of the policy that the output of a row keeps."""
     row = x.astype(np.float64)
     # A logarithm near 0 is a difference, of which the formulas here keep no more.
-    floor = 0.0 if operation == "softmax" else float(np.finfo(x.dtype).eps)
+    floor = 0.0 if operation == "softmax" else 2 * format_of(x.dtype).unit_roundoff
     with np.errstate(all="ignore"):
         for policy in POLICIES.get((operation, kind), ()):
             if not another_value(got, policy.outputs(row, label), floor):

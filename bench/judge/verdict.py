@@ -1,7 +1,8 @@
 """verdict: everything worth knowing about a subject, asked of it where it lives.
 
-For each operation and format: all cases plainly, then the same rows presented in many ways, the
-contract, the time by kind of row and against our methods. Whoever dies is asked the next thing.
+For each operation and format: its formula, all cases plainly, then the same rows presented in many
+ways, the contract, the time by kind of row and against our methods. Whoever dies is asked the next
+thing.
 """
 
 from __future__ import annotations
@@ -14,29 +15,34 @@ from functools import partial
 import numpy as np
 
 from bench.inputs import probes
-from bench.inputs.cases import SEED, Case
+from bench.inputs.cases import SEED, Batch, Case
+from bench.inputs.formats import FORMATS, USUAL
 from bench.inputs.probes import asked_at
 from bench.judge import by_value
 from bench.judge.by_value import Plain
+from bench.judge.suspects.explain import explained
+from bench.judge.suspects.explanation import Explanation
 from bench.judge.verdicts import COLUMNS, PLAIN, Cell, Death, Speed, Verdict, Way, together
-from bench.measure import contract, slow_paths, timing
+from bench.measure import contract, slow_paths, sums, timing
+from bench.measure.asking import Answer
 from bench.measure.contract import Found, Probed
 from bench.measure.presentations import PRESENTATIONS, Presentation, Presented
 from bench.measure.slow_paths import Pace
+from bench.measure.sums import Sums
 from bench.runs.track import Track
 from bench.subjects.isolated import DiedError, Home
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject
 from bench.truth.ahead import Key, Truth
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 from numerics.method import arguments
 
-CONFIDENT = "confident"
+CONFIDENT, FORMULA = "confident", "formula"
 BATCH_BYTES = 2**18
 ROUNDS, SECONDS = 15, 0.1
 """At most so many rounds for each timing against our methods, and so long."""
 DEATHS = 4
 """After so many, an operation is asked no more in that format."""
-FORMAT_ORDER = ("fp32", "fp64", "fp16")
+FORMAT_ORDER = ("fp32", "fp64", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Scope:
     """
 
     operations: tuple[str, ...] = OPERATIONS
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = USUAL
     effort: str = "quick"
     seconds: float = 600.0
     only: tuple[str, ...] = ()
@@ -67,7 +73,7 @@ class Scope:
             (operation, case.name, name)
             for operation, name in self.cells()
             if subject.offers(operation, name)
-            for case in self.cases(name)
+            for case in (probes.TELLING, *self.cases(name))
         ]
 
 
@@ -82,7 +88,7 @@ def measure(home: Home, truth: Truth, track: Track, scope: Scope) -> Iterator[Ce
             cell = asked.cell(operation, format_name, track)
         cells.append(cell)
         yield cell
-    order = [(operation, name) for operation in OPERATIONS for name in FORMATS]
+    order = [(operation, name) for operation in OPERATIONS for name in ALL_FORMATS]
     cells.sort(key=lambda cell: order.index((cell.operation, cell.format)))
     yield Verdict(
         subject.name, subject.version, scope.effort, cells, asked.found, asked.paces,
@@ -136,10 +142,13 @@ class _Cell:
     rows: list[Plain] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)
+    formula: Explanation | None = None
+    sums: list[Sums] = field(default_factory=list)
 
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
         """What is asked, each with its name, in order."""
-        steps: list[tuple[str, Callable[[], None]]] = [
+        steps: list[tuple[str, Callable[[], None]]] = [(FORMULA, self._explained)]
+        steps += [
             (f"case {case.name!r}", partial(self._case, case))
             for case in self.asked.scope.cases(self.format_name)
         ]
@@ -180,6 +189,7 @@ class _Cell:
             ordinary_ulp=_max_ulp(random), confident_ulp=_max_ulp(confident),
             unmeasured=self.unmeasured,
             inputs=by_value.checksum([case.name for case, _ in self.plain], self.format_name),
+            formula=self.formula, sums=sums.together(self.sums) if self.sums else None,
         )  # fmt: skip
 
     def _case(self, case: Case) -> None:
@@ -187,12 +197,25 @@ class _Cell:
         if exact is None:
             return
         rows = by_value.rows_of(case.name, self.format_name)
-        answers = self.asked.home.run(Presented(self.operation, PLAIN, rows.batches))
+        answers = self._plainly(rows.batches)
         plain = Plain(self.operation, rows, exact, [one.outputs for one in answers])
         way = by_value.judged(PLAIN, plain, answers, range(len(rows.batches)))
         self.plain.append((case, way))
+        if self.operation == "softmax" and case.family == "random":
+            self.sums += [sums.of_rows(got) for got in plain.outputs if got is not None]
         if case.name in probes.IN_MANY_WAYS:
             self.rows.append(plain)
+
+    def _explained(self) -> None:
+        name = probes.TELLING.name
+        exact = self.asked.truth((self.operation, name, self.format_name))
+        assert exact is not None  # its labels are in range
+        rows = by_value.rows_of(name, self.format_name)
+        self.formula = explained(self.operation, rows.format, rows.batches, exact, self._plainly)
+
+    def _plainly(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        answers: list[Answer] = self.asked.home.run(Presented(self.operation, PLAIN, batches))
+        return answers
 
     def _presented(self, way: Presentation) -> None:
         found = []

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.judge import older_file
+from bench.judge.suspects.explanation import Explanation, Habit
 from bench.judge.verdicts import Cell, Death, Speed, Tally, Verdict, Way, Witness
 from bench.measure.contract import Found
 from bench.measure.slow_paths import Pace
+from bench.measure.sums import Sums
 from bench.runs import run_file
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError, to_json, write_whole
@@ -70,7 +72,19 @@ def _verdict(one: dict[str, Any]) -> Verdict:
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
-    return Cell(**{**cell, "ways": [_way(way) for way in cell["ways"]]})
+    sums = cell.get("sums")  # a part of what older files lack
+    made = {
+        "ways": [_way(way) for way in cell["ways"]],
+        "formula": _formula(cell.get("formula")),
+        "sums": Sums(**sums) if sums is not None else None,
+    }
+    return Cell(**{**cell, **made})
+
+
+def _formula(found: dict[str, Any] | None) -> Explanation | None:
+    if found is None:  # not asked for, or of an older file
+        return None
+    return Explanation(**{**found, "habits": [Habit(**habit) for habit in found["habits"]]})
 
 
 def _way(way: dict[str, Any]) -> Way:

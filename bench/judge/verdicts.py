@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.inputs.kinds import SPECIAL
+from bench.judge.suspects.explanation import Explanation
 from bench.measure.contract import Found
 from bench.measure.slow_paths import Pace
+from bench.measure.sums import Sums
 from bench.measure.tally import Tally, Witness, added, merged
 
 COLUMNS = (5, 64, 600, 4096)
@@ -64,7 +66,8 @@ class Cell:
 
     `ways`: by presentation, the plain one first. `ordinary_ulp` is over the random cases alone,
     `confident_ulp` over confident rows. `unmeasured` names what was not asked, `messages` holds
-    why the cell is not offered. `inputs` is a checksum of all rows that were passed.
+    why the cell is not offered. `inputs` is a checksum of all rows that were passed. `formula` is
+    what its outputs follow, if that was asked for; `sums` what random rows of softmax add up to.
     """
 
     operation: str
@@ -76,6 +79,8 @@ class Cell:
     confident_ulp: float | None = None
     unmeasured: list[str] = field(default_factory=list)
     inputs: str = ""
+    formula: Explanation | None = None
+    sums: Sums | None = None
 
     @property
     def plain(self) -> Way:

@@ -20,6 +20,7 @@ from bench.truth.exact import Exact
 from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray, Format
 from numerics.method import ELEMENTWISE, LABELLED, arguments
+from numerics.rows import at_least_fp32
 
 
 def complaints(subject: Subject, record: Record) -> list[str]:
@@ -183,8 +184,9 @@ def _nonzero(batches: Sequence[Batch], outputs: Sequence[FloatArray], operation:
     if operation not in metrics.ROW_SUMS:
         return 0
     count = 0
-    for batch, got in zip(batches, outputs, strict=True):
-        masked = np.isneginf(batch.x) & np.isfinite(batch.x.max(axis=1, keepdims=True))
+    for batch, output in zip(batches, outputs, strict=True):
+        x, got = at_least_fp32(batch.x), at_least_fp32(output)  # ml_dtypes warns of NaN
+        masked = np.isneginf(x) & np.isfinite(x.max(axis=1, keepdims=True))
         if operation in LABELLED:
             masked[np.arange(len(masked)), batch.labels] = False
         count += int((masked & ((got != 0) | np.signbit(got))).sum())

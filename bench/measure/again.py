@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.inputs.formats import FORMATS
 from bench.inputs.probes import named
 from bench.measure.accuracy import Offence
 from bench.measure.presentations import PLAIN, Presented
 from bench.subjects import specs
-from numerics.formats import FORMATS
 
 
 def shown(

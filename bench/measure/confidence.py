@@ -55,15 +55,18 @@ class Faded:
         return dict(zip(self.gaps, self.errors, strict=True)).get(gap)
 
 
-def subjects() -> tuple[list[Subject], dict[str, str]]:
-    """Our methods and the libraries that are installed, and the versions of those."""
+def subjects(operation: str | None = OPERATION) -> tuple[list[Subject], dict[str, str]]:
+    """Our methods and the libraries that are installed, and the versions of those.
+
+    Those that offer an operation; all of them, if none is named.
+    """
     found = list(SUBJECTS.values())
     for name in libraries.PEERS:
         try:
             found.append(libraries.load(name).subject())
         except PeerMissingError:
             continue
-    offering = [one for one in found if OPERATION in one.functions]
+    offering = [one for one in found if operation is None or operation in one.functions]
     return offering, {one.name: one.version for one in offering if one.version}
 
 

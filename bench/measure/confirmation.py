@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from bench.inputs.cases import named
+from bench.inputs.formats import FORMATS
 from bench.runs.records import Record
 from bench.truth.audited import Asked
 from bench.truth.exact import Exact
-from numerics.formats import FORMATS
 
 
 def asked(

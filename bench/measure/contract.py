@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.inputs.formats import FORMATS
 from bench.inputs.kinds import KINDS, kinds_of
 from bench.measure.accuracy import Offence
 from bench.measure.asking import REFUSALS, listening
 from bench.subjects.subject import FOREIGN, Subject, described
-from numerics import FORMATS
-from numerics.formats import Format
+from numerics.formats import BF16, Format
 from numerics.method import ELEMENTWISE, LABELLED, OPERATIONS, arguments
 
 
@@ -79,11 +79,15 @@ def another_value(got: Any, wanted: Any, floor: float = 0.0) -> bool:
 
 def _smallest(values: Any) -> float:
     dtype = np.asarray(values).dtype
+    if dtype.name == BF16.dtype_name:  # of which NumPy has no finfo
+        return BF16.smallest_subnormal
     return float(np.finfo(dtype).smallest_subnormal) if dtype.kind == "f" else 0.0
 
 
 def _precision(values: Any) -> int:
     dtype = np.asarray(values).dtype
+    if dtype.name == BF16.dtype_name:
+        return BF16.precision
     return np.finfo(dtype).nmant + 1 if dtype.kind == "f" else 53
 
 

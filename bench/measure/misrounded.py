@@ -22,6 +22,7 @@ import numpy as np
 
 from bench.inputs import directed
 from bench.inputs.cases import Batch
+from bench.inputs.formats import FORMATS
 from bench.measure import race, timing
 from bench.measure.timing import Cell
 from bench.runs.environment import environment
@@ -33,7 +34,7 @@ from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import audit, audited
 from bench.truth.exact import Exact
 from bench.truth.reference import children_deaf_to_ctrl_c, compute
-from numerics import FORMATS, METHODS, OPERATIONS, Format
+from numerics import METHODS, OPERATIONS, Format
 from numerics.method import arguments
 
 ROWS_OF_A_JOB = 500
@@ -151,9 +152,11 @@ def _witnesses(key: str, batches: list[Batch], got: list[Any], wrong: Any) -> It
 
 
 def measure(
-    rows: Mapping[str, int], seed: int, rounds: int, track: Track
+    rows: Mapping[str, int], seed: int, rounds: int, formats: Sequence[str], track: Track
 ) -> tuple[dict[str, Found], list[Cell]]:
     """Time first, then judge so many rows of each kind and format, or a few more, on all cores.
+
+    NumPy's formats are timed.
 
     Raises PeerMissingError without SciPy.
     """
@@ -162,7 +165,7 @@ def measure(
     found = {}
     for kind in KINDS:
         numbers = range(-(-rows[kind] // ROWS_OF_A_JOB))
-        jobs = [Job(kind, name, seed, number) for number in numbers for name in FORMATS]
+        jobs = [Job(kind, name, seed, number) for number in numbers for name in formats]
         found[kind] = added(list(track(_judged(jobs), len(jobs), f"judging {kind} rows")))
     return found, cells
 

@@ -77,7 +77,12 @@ class Processor:
 
 def cells() -> list[Cell]:
     """The cases in their formats."""
-    return [(case, FORMATS[name]) for case in at_effort(EFFORT) for name in case.formats]
+    return [
+        (case, FORMATS[name])
+        for case in at_effort(EFFORT)
+        for name in case.formats
+        if name in FORMATS
+    ]
 
 
 def truths(wanted: Sequence[Cell], cache: Cache, emulated: bool, track: Track) -> list[Truth]:

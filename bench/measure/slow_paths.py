@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from bench.inputs.cases import EFFORTS, SEED
+from bench.inputs.formats import FORMATS
 from bench.inputs.probe_rows import beyond_overflow
 from bench.measure import timing
 from bench.measure.asking import REFUSALS
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described
-from numerics.formats import FORMATS, FloatArray, Format
+from numerics.formats import FloatArray, Format
 from numerics.method import arguments
 
 Rows = Callable[[Format, np.random.Generator], Any]

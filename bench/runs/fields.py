@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 
 def plain(value: object) -> str:
@@ -49,5 +49,5 @@ def is_width(entry: object) -> bool:
 
 def unknown(cell: dict[str, Any]) -> list[str]:
     """Which of operation and format is none that there is."""
-    known = {"operation": OPERATIONS, "format": FORMATS}
+    known = {"operation": OPERATIONS, "format": ALL_FORMATS}
     return [name for name, names in known.items() if str(cell.get(name)) not in names]

@@ -133,6 +133,13 @@ def _swept(kept: Committed) -> Sections:
     }
 
 
+def _suspected(kept: Committed) -> str:
+    from bench.show import suspects_tables
+
+    parts = [suspects_tables.table(kept.suspects), suspects_tables.summary(kept.suspects)]
+    return "\n\n".join([*parts, f"*{kept.suspected_on}*"])
+
+
 def _judged(kept: Committed) -> Sections:
     """The libraries: a table, a sentence each, and what was measured of them."""
     from bench.show import verdict_tables
@@ -147,5 +154,6 @@ def _judged(kept: Committed) -> Sections:
         "verdicts": "\n\n".join(filter(None, parts)),
         "policies": verdict_tables.policy_table(kept.libraries),
         "layouts": verdict_tables.layout_table(kept.libraries),
+        "suspects": _suspected(kept),
     }
     return {"docs/verdict.md": sections}

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.judge import verdict_file
+from bench.judge.suspects import rates
+from bench.judge.suspects.rates import Rate
 from bench.judge.verdicts import Verdict
 from bench.measure import calls, confidence, misrounded, processors, race
 from bench.measure.calls import Called
@@ -24,6 +26,7 @@ from bench.runs.committed import (
     MISROUNDED,
     PROCESSORS,
     RACE,
+    SUSPECTS,
     VERDICTS,
 )
 from bench.show import claims_tables, known_tables
@@ -38,8 +41,9 @@ class Committed:
 
     `counts` by kind of rows, and `exact_times`, with where they were `counted`; `claims` of the
     stages of `exact`, a table each; `faded`: what is left of gradients, with where that was
-    `faded_on`; `environment` is that of the verdicts; `calls` on few numbers, `made_of` parts,
-    `since` an older version, with where they were `called`.
+    `faded_on`; `suspects`: formulas that were told, with where they were `suspected_on`;
+    `environment` is that of the verdicts; `calls` on few numbers, `made_of` parts, `since` an older
+    version, with where they were `called`.
     """
 
     run: Run
@@ -55,6 +59,8 @@ class Committed:
     claims: dict[str, str]
     faded: list[Faded]
     faded_on: str
+    suspects: list[Rate]
+    suspected_on: str
     processors: list[Processor]
     sweeps: known_tables.Files
     worst: known_tables.Files
@@ -69,6 +75,7 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
     counts, exact_times, counted = misrounded.load(results / MISROUNDED)
     on_few, since, made_of, called = calls.load(results / CALLS)
     faded, faded_on = confidence.load(results / GRADIENT)
+    suspects, suspected_on = rates.load(results / SUSPECTS)
     sweeps, worst = known_tables.committed(results)
     mine, _ = verdict_file.load(results / MINE)
     libraries, environment = verdict_file.load(results / VERDICTS)
@@ -87,6 +94,8 @@ def load(root: Path, run: Run, by_version: Sequence[Run]) -> Committed:
         claims=claims_tables.load(results / CLAIMS),
         faded=faded,
         faded_on=faded_on,
+        suspects=suspects,
+        suspected_on=suspected_on,
         sweeps=sweeps,
         worst=worst,
         mine=mine,

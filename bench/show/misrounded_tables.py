@@ -10,7 +10,7 @@ from bench.measure import race
 from bench.measure.misrounded import Found
 from bench.measure.timing import Cell
 from bench.show.markdown import TITLES, figure, markdown
-from numerics import FORMATS, METHODS, OPERATIONS
+from numerics import ALL_FORMATS, FORMATS, METHODS, OPERATIONS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -28,9 +28,10 @@ def misrounded_of(run: Run) -> str:
 def misrounded(counts: Mapping[tuple[str, ...], tuple[int, int]], operations: Sequence[str]) -> str:
     """How many outputs are not the nearest number, of all, by subject, operation and format."""
     subjects = list(dict.fromkeys(subject for subject, _, _ in counts))
+    asked = {name for _, _, name in counts}
     rows = []
     for operation in operations:
-        for name in FORMATS:
+        for name in (name for name in ALL_FORMATS if name in FORMATS or name in asked):
             found = [counts.get((subject, operation, name)) for subject in subjects]
             shown = [f"{of[0]:,} of {of[1]:,}" if of else "not offered" for of in found]
             rows.append([TITLES[operation], name, *shown])

@@ -98,13 +98,14 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that a page shows of runs, the one to open with first, fit for JSON."""
     from bench.show.style import PALETTE, subjects
 
-    axes = {name: Kept() for name in ("cases", "texts", "shades", "failures")}
+    axes = {name: Kept() for name in ("cases", "texts", "shades", "failures", "lists", "columns")}
     places = {
         "subject": Kept(subjects(runs)),
         "operation": Kept(OPERATIONS),
         "format": Kept(list(FORMATS)),
     }
-    shown = [_run(run, places, axes) for run in runs]
+    measured = [_run(run, places, axes) for run in runs]
+    shown = [run | {"errors": _shared(run["errors"], axes["columns"])} for run in measured]
     return {
         "subjects": places["subject"].values(),
         "colours": [i % len(PALETTE) for i in range(len(places["subject"].values()))],
@@ -115,6 +116,8 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "texts": axes["texts"].values(),
         "shades": axes["shades"].values(),
         "failures": axes["failures"].values(),
+        "lists": axes["lists"].values(),
+        "columns": axes["columns"].values(),
         "scale": _scale(),
         "thresholds": SURVIVAL_THRESHOLDS,
         "headline": {
@@ -125,9 +128,17 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
         "plots": {
             kind: dict(zip(("title", "x", "y", "how"), texts, strict=True))
             for kind, texts in PLOTS.items()
-            if any(_has(run, kind) for run in shown)
+            if any(_has(run, kind) for run in measured)
         },
         "runs": shown,
+    }
+
+
+def _shared(columns: Mapping[str, Sequence[Any] | None], kept: Kept) -> dict[str, int]:
+    """The place of each column: NumPy versions that give the same bits have most in common."""
+    return {
+        name: kept.place(None if column is None else tuple(column))
+        for name, column in columns.items()
     }
 
 
@@ -162,8 +173,8 @@ def _errors(
     columns["claim_bound_ulp"] = _figures(table["claim_bound_ulp"].replace(0, math.nan))
     columns["claim_ratio"] = _figures(table["claim_ratio"].where(table["claim_claimed"] > 0))
     columns["elements"] = [0 if math.isnan(r["elements"]) else int(r["elements"]) for r in records]
-    columns["survival"] = _where_any([r["survival"] for r in records])
-    columns["widths"] = _where_any(list(map(_by_eight, records)))
+    columns["survival"] = _where_any([tuple(r["survival"]) for r in records], axes["lists"])
+    columns["widths"] = _where_any(list(map(_by_eight, records)), axes["lists"])
     columns["case"] = [axes["cases"].place((r["case"], r["family"])) for r in records]
     for record in records:
         for name, value in _cell(record, axes).items():
@@ -171,13 +182,12 @@ def _errors(
     return columns
 
 
-def _where_any(lists: Sequence[Any]) -> list[Any] | None:
-    """Empty lists as None; None for a column of nothing else."""
-    shown = [one or None for one in lists]
-    return shown if any(shown) else None
+def _where_any(lists: Sequence[tuple[Any, ...]], kept: Kept) -> list[int] | None:
+    """The place of each, empty ones as None; None for a column of nothing else."""
+    return [kept.place(one or None) for one in lists] if any(lists) else None
 
 
-def _by_eight(record: Mapping[Any, Any]) -> list[tuple[int, Any]]:
+def _by_eight(record: Mapping[Any, Any]) -> tuple[tuple[int, Any], ...]:
     """The largest error of eight neighbouring lengths at a time, None where a row failed.
 
     Of the cases that are there for their lengths; those of others are rows of other kinds.
@@ -185,10 +195,10 @@ def _by_eight(record: Mapping[Any, Any]) -> list[tuple[int, Any]]:
     widths = record["max_ulp_by_width"] if record["case"].startswith("widths") else []
     parts = [widths[i : i + 8] for i in range(0, len(widths), 8)]
     found = [(part[0][0], [error for _, error in part if error is not None]) for part in parts]
-    return [
+    return tuple(
         (first, _short(max(errors)) if len(errors) == len(part) else None)
         for (first, errors), part in zip(found, parts, strict=True)
-    ]
+    )
 
 
 def _named(records: Sequence[Mapping[Any, Any]], places: Mapping[str, Kept]) -> dict[str, Any]:
@@ -223,12 +233,14 @@ def _cell(record: Mapping[Any, Any], axes: Mapping[str, Kept]) -> dict[str, Any]
         "failures": axes["failures"].place(failures),
         "shade": axes["shades"].place(tuple(shade)),
         "text": axes["texts"].place(text),
-        "worst": _worst(record, axes["texts"]),
+        "worst": axes["lists"].place(_worst(record, axes["texts"])),
     }
 
 
-def _worst(record: Mapping[Any, Any], texts: Kept) -> list[Any] | int:
-    """The place of an output, and the parts of its script; or why there is none."""
+def _worst(record: Mapping[Any, Any], texts: Kept) -> tuple[Any, ...] | int:
+    """The place of an output, and the parts of its script; or why there is none.
+
+    Runs of the same bits share it."""
     kept = record["worst"]
     if record["outcome"] != "measured":
         return texts.place(f"{record['outcome']}: {record['message'] or 'no result to show'}")
@@ -239,8 +251,8 @@ def _worst(record: Mapping[Any, Any], texts: Kept) -> list[Any] | int:
     names = (record[name] for name in ("subject", "operation", "case", "format"))
     script = witness_script.script(kept, *names)
     parts = (script.imports, script.row, script.call, script.got, script.exact)
-    place = [kept[name] for name in ("batch", "row", "column", "width")]
-    return [*place, *map(texts.place, parts)]
+    place = (kept[name] for name in ("batch", "row", "column", "width"))
+    return (*place, *map(texts.place, parts))
 
 
 def _speed(table: pd.DataFrame, places: Mapping[str, Kept]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from bench.show.style import (
     panels,
     subjects,
 )
-from numerics import FORMATS, OPERATIONS
+from bench.show.tables import formats_of
+from numerics import OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,7 @@ def bounds(runs: Sequence[Run]) -> Figure:
     for operation, ax in axes.items():
         ax.set_title(TITLES[operation])
         _diagonal(ax, limits)
-        for subject, format_name in product(names, FORMATS):
+        for subject, format_name in product(names, FORMAT_MARKERS):
             if (subject, operation, format_name) in cells:
                 points = _claims(cells[subject, operation, format_name], limits)
                 style: Any = {"marker": FORMAT_MARKERS[format_name], "ms": 4.5, "mfc": "none"}
@@ -179,7 +180,7 @@ def bounds(runs: Sequence[Run]) -> Figure:
     )
     drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
     drawn.supylabel("measured error there, in ulp (0, and beyond the axes: on the edge)", size=10)
-    legend(drawn, runs, meaning=[(n, m, "none") for n, m in FORMAT_MARKERS.items()])
+    legend(drawn, runs, meaning=[(n, FORMAT_MARKERS[n], "none") for n in formats_of(runs[0])])
     return drawn
 
 

@@ -17,7 +17,6 @@ from bench.runs.committed import REFERENCE, VERSIONS
 from bench.runs.files import write_all
 from bench.runs.run_file import Run
 from bench.runs.track import Track
-from numerics import FORMATS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,21 +105,22 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
 
 def _findings(run: Run) -> list[str]:
     from bench.show.markdown import TITLES, figure
+    from bench.show.tables import formats_of
 
-    accuracy = run.accuracy
+    accuracy, formats = run.accuracy, formats_of(run)
     ordinary = accuracy[accuracy["family"] == "random"]
     worst = ordinary.groupby(["subject", "operation", "format"])["max_ulp"].max()
     lines = [
         f"{run.label} on {run.cpu}, effort {run.effort}.",
-        "Largest ulp error on ordinary rows, in fp16 / fp32 / fp64; failures and outputs beyond "
-        "the method's bound, in all cases:",
+        f"Largest ulp error on ordinary rows, in {' / '.join(formats)}; failures and outputs "
+        "beyond the method's bound, in all cases:",
     ]
     for subject in accuracy["subject"].unique():
         mine = accuracy[accuracy["subject"] == subject]
         errors = [
             f"{title} "
             + " / ".join(
-                figure(worst.get((subject, operation, name), math.nan)) for name in FORMATS
+                figure(worst.get((subject, operation, name), math.nan)) for name in formats
             )
             for operation, title in list(TITLES.items())[:2]
         ]

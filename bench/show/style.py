@@ -52,7 +52,7 @@ HEAT = LogNorm(LOWEST, HIGHEST)
 """From the largest ulp error to ERRORS."""
 RUN_MARKERS = "osD^vP*X"
 RUN_LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1, 1, 1)))
-FORMAT_MARKERS = {"fp16": "^", "fp32": "o", "fp64": "s"}
+FORMAT_MARKERS = {"fp16": "^", "bf16": "v", "fp32": "o", "fp64": "s"}
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.runs.run_file import operations
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
-from numerics import FORMATS, METHODS, Method
+from numerics import ALL_FORMATS, FORMATS, METHODS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,12 @@ def _titles(run: Run) -> list[str]:
     return [TITLES[operation] for operation in operations([run])]
 
 
+def formats_of(run: Run) -> list[str]:
+    """NumPy's formats, and bf16 if it was measured."""
+    measured = set(run.accuracy["format"])
+    return [name for name in ALL_FORMATS if name in FORMATS or name in measured]
+
+
 def headline(run: Run) -> str:
     """One row for each subject and format: largest ulp errors, failures, bound, time."""
     return markdown(*headline_rows(run, operations([run])), text=2)
@@ -48,7 +54,7 @@ def headline_rows(run: Run, shown: Sequence[str]) -> tuple[list[str], list[list[
     accuracy = run.accuracy[[*seen, "claim_ratio"]]
     rows = []
     for subject in accuracy["subject"].unique():
-        for format_name in FORMATS:
+        for format_name in ALL_FORMATS:
             cell = accuracy[(accuracy["subject"] == subject) & (accuracy["format"] == format_name)]
             if cell.empty:
                 continue
@@ -89,7 +95,7 @@ def errors_by_method(run: Run) -> str:
     """
     rows = []
     for subject in run.accuracy["subject"].unique():
-        for format_name in FORMATS:
+        for format_name in ALL_FORMATS:
             cells = run.accuracy[
                 (run.accuracy["subject"] == subject) & (run.accuracy["format"] == format_name)
             ]
@@ -110,6 +116,7 @@ def errors_by_method(run: Run) -> str:
 def exhaustive(run: Run) -> str:
     """Largest and mean ulp error and failures on every row [x, 0] of fp16."""
     table = run.accuracy[run.accuracy["family"] == "exhaustive"]
+    table = table[table["format"] == "fp16"]
     rows = []
     for subject in table["subject"].unique():
         mine = table[table["subject"] == subject].set_index("operation")
@@ -183,7 +190,7 @@ def accuracy_by_case(run: Run) -> str:
             (row["case"], row["format"], row["subject"]): error_cell(row)
             for row in table[["case", "format", "subject", *CELL]].to_dict("records")
         }
-        columns = [(name, subject) for name in FORMATS for subject in subjects]
+        columns = [(name, subject) for name in formats_of(run) for subject in subjects]
         rows = [
             [case] + [cells.get((case, *column), "not offered") for column in columns]
             for case in table["case"].unique()
@@ -215,7 +222,7 @@ def throughput_by_shape(run: Run) -> str:
         [TITLES[operation], format_name, subject]
         + [figure(v) for v in table.loc[(operation, format_name, subject)]]
         for operation in operations([run])
-        for format_name in FORMATS
+        for format_name in ALL_FORMATS
         for subject in run.throughput["subject"].unique()
         if (operation, format_name, subject) in table.index
     ]

@@ -26,8 +26,9 @@ from bench.judge.policies import OTHER, published
 from bench.judge.verdicts import PLAIN, Cell, Verdict
 from bench.measure.presentations import BY_NAME
 from bench.measure.tally import added
+from bench.show import why_words
 from bench.show.markdown import TITLES, figure
-from numerics import FORMATS
+from numerics import ALL_FORMATS
 
 OWN = ("stable", "fast")
 SHOWN = 14
@@ -62,6 +63,7 @@ def _said(verdict: Verdict) -> list[str]:
     said = [*_errors(measured), _failures(verdict), _special(measured), *_other(found)]
     said += [
         _bits(found, any(cell.ways[1:] for cell in measured)),
+        *why_words.phrases(verdict),
         *_times(verdict),
         *_absent(verdict),
         f"at effort {verdict.effort}",
@@ -88,7 +90,7 @@ def _errors(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _all_digits_lost(cell: Cell) -> bool:
     """An error of about the value itself: a quarter of it at least."""
-    return (cell.max_ulp or 0.0) >= 2.0 ** (FORMATS[cell.format].precision - 2)
+    return (cell.max_ulp or 0.0) >= 2.0 ** (ALL_FORMATS[cell.format].precision - 2)
 
 
 def _titles(cells: Sequence[Cell]) -> str:
@@ -161,6 +163,8 @@ def screen(verdict: Verdict, verbose: bool = False) -> list[str]:
     rest = len(wrong) - len(shown)
     lines = ["What is wrong:", *_in_width(shown, verbose)] if wrong else ["Nothing is wrong."]
     lines += [f"  and {rest} more: --verbose has them all"] * bool(rest)
+    why = list(why_words.lines(verdict))
+    lines += ["Why:", *_in_width(why, verbose)] if why else []
     return [*lines, "What was asked:", *_in_width(_held(verdict, found), verbose)]
 
 
@@ -186,7 +190,7 @@ def grouped(found: Sequence[Finding]) -> list[str]:
 
 def _one_line(group: Sequence[Finding]) -> str:
     first = group[0]
-    formats = " ".join(name for name in FORMATS if any(one.format == name for one in group))
+    formats = " ".join(name for name in ALL_FORMATS if any(one.format == name for one in group))
     if first.topic == BITS:
         ways = list(dict.fromkeys(one.where for one in group))
         rest = f" and {len(ways) - 4} more ways" * (len(ways) > 4)
@@ -213,6 +217,7 @@ def _held(verdict: Verdict, found: Sequence[Finding]) -> Iterator[str]:
     if refused:
         yield f"refused: {', '.join(refused)}"
     yield from policies(verdict)
+    yield from why_words.sums(verdict)
     if verdict.contract:
         asked = dict.fromkeys(one.probe for one in verdict.contract)
         broken = {one.key for one in found if one.topic == CONTRACT}

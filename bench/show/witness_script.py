@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from numerics import LABELLED, METHODS
-from numerics.formats import FORMATS
+from numerics.formats import ALL_FORMATS, BF16, FORMATS
 
 
 @lru_cache(maxsize=2**16)  # a page shows most rows many times
@@ -34,11 +34,12 @@ def as_python(witness: Mapping[str, Any], case: str, format_name: str) -> str:
     x = bench.inputs.cases.named("normal 5").batches(numerics.FORMATS["fp32"])[1].x[4:5]
     """
     if witness["x"] is not None:
-        row, dtype = " ".join(map(short_hex, witness["x"])), FORMATS[format_name].dtype.name
+        row, dtype = " ".join(map(short_hex, witness["x"])), ALL_FORMATS[format_name].dtype_name
         return f'x = np.array([[float.fromhex(h) for h in "{row}".split()]], "{dtype}")'
     batch, row = witness["batch"], witness["row"]
     name = json.dumps(case, ensure_ascii=False)  # quotes that end where they have to
-    batches = f'bench.inputs.cases.named({name}).batches(numerics.FORMATS["{format_name}"])'
+    formats = "FORMATS" if format_name in FORMATS else "ALL_FORMATS"
+    batches = f'bench.inputs.cases.named({name}).batches(numerics.{formats}["{format_name}"])'
     return f"x = {batches}[{batch}].x[{row}:{row + 1}]"
 
 
@@ -82,6 +83,8 @@ def script(
     from bench.subjects.peers.libraries import PEERS
 
     imports = ["import numpy as np", "import numerics"]
+    if format_name == BF16.name:
+        imports.insert(1, "import ml_dtypes")
     row = as_python(witness, case, format_name)
     if witness["x"] is None:
         imports.append("import bench.inputs.cases  # in a checkout")

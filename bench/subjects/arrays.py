@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from numerics import BF16
+
 Function: TypeAlias = Callable[..., Any]
 
 
@@ -69,7 +71,23 @@ def torch_tensor(x: Any) -> Any:
 
     array = np.asarray(x)
     other = any(stride < 0 for stride in array.strides) or not array.dtype.isnative
-    return torch.from_numpy(contiguous(array) if other or not array.flags.writeable else array)
+    array = contiguous(array) if other or not array.flags.writeable else array
+    if array.dtype.name == BF16.dtype_name:  # which PyTorch takes as bits alone
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def of_torch(y: Any) -> npt.NDArray[Any]:
+    """NumPy's array of a tensor, or of anything else."""
+    import torch
+
+    if not isinstance(y, torch.Tensor):
+        return np.asarray(y)
+    tensor = y.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        found: npt.NDArray[Any] = tensor.view(torch.int16).numpy().view(BF16.dtype)
+        return found
+    return np.asarray(tensor.numpy())
 
 
 def _torch(device: str) -> Arrays:
@@ -81,7 +99,7 @@ def _torch(device: str) -> Arrays:
     return Arrays(
         "torch", "dim",
         (lambda x: torch_tensor(x).to(device)) if device else torch_tensor,
-        lambda y: y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y),
+        of_torch,
     )  # fmt: skip
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.inputs.formats import FORMATS
 from bench.subjects import arrays
 from bench.subjects.arrays import Arrays
 from bench.subjects.peers import libraries
 from bench.subjects.peers.peer import PeerMissingError
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, SUBJECTS, Subject, described, printable
-from numerics import FORMATS, LABELLED, OPERATIONS
+from numerics import LABELLED, OPERATIONS
 from numerics.method import arguments
 
 Function = Callable[..., Any]

@@ -15,6 +15,7 @@ import numpy as np
 from bench.inputs import families
 from bench.inputs.cases import Batch
 from bench.inputs.families import CHUNK
+from bench.inputs.formats import FORMATS
 from bench.subjects import specs
 from bench.subjects.quiet import quiet
 from bench.subjects.subject import FOREIGN, Subject, described
@@ -23,7 +24,7 @@ from bench.sweep.auditing import Auditor
 from bench.sweep.summary import Summary, Witness, merged, raised, summarize
 from bench.truth import certified
 from bench.truth.exact import Exact
-from numerics.formats import FORMATS, FloatArray, Format
+from numerics.formats import FloatArray, Format
 from numerics.method import ELEMENTWISE, arguments
 
 

@@ -24,12 +24,12 @@ from typing import Any
 
 from bench.inputs import families
 from bench.inputs.families import CHUNK
+from bench.inputs.formats import FORMATS
 from bench.subjects.subject import Subject
 from bench.sweep import chunk, finished, identity, sweep_file
 from bench.sweep.chunk import Task
 from bench.sweep.sweep_file import SweepError
 from bench.truth.reference import children_deaf_to_ctrl_c
-from numerics.formats import FORMATS
 
 AHEAD = 2
 """Chunks handed over for each worker."""

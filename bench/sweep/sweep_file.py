@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.inputs import families
+from bench.inputs.formats import FORMATS
 from bench.runs.files import write_whole
 from bench.sweep import identity
 from bench.sweep.summary import Summary, merged
-from numerics.formats import FORMATS
 
 SCHEMA = 1
 Named: TypeAlias = tuple[str, Mapping[str, Any]]

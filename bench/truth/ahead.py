@@ -15,11 +15,11 @@ from multiprocessing import get_context
 from typing import Protocol, TypeAlias
 
 from bench.inputs.cases import Case
+from bench.inputs.formats import FORMATS
 from bench.inputs.probes import named
 from bench.truth.exact import Exact
 from bench.truth.reference import children_deaf_to_ctrl_c
 from bench.truth.values import exact_values
-from numerics.formats import FORMATS
 from numerics.method import LABELLED
 
 Key: TypeAlias = tuple[str, str, str]

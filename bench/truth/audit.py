@@ -23,7 +23,7 @@ ONE_IN = 100_000
 """Of so many rows one is audited at least."""
 SOME, VALUES = 4, 2**14
 """And so many of however few, unless they have more logits than this; then one."""
-NEAR = {"fp16": 2.0**-32, "fp32": 2.0**-19, "fp64": 2.0**-20}
+NEAR = {"fp16": 2.0**-32, "bf16": 2.0**-35, "fp32": 2.0**-19, "fp64": 2.0**-20}
 """Ulps from a midpoint within which `exact` itself needs its later stages, by format."""
 KEEP = Path("results", "local", "disagreements")
 """Where a row is kept on which both disagree, below the current folder, unless somebody says."""

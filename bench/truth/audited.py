@@ -14,11 +14,11 @@ from typing import TypeAlias
 import numpy as np
 
 from bench.inputs.cases import Batch
+from bench.inputs.formats import FORMATS
 from bench.truth import audit, certified
 from bench.truth.audit import Rows
 from bench.truth.exact import Exact
 from bench.truth.reference import Cache, Job, defined, references
-from numerics.formats import FORMATS
 from numerics.method import ELEMENTWISE
 
 Chosen: TypeAlias = Sequence[Rows]

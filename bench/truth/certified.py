@@ -105,7 +105,8 @@ def _special(operation: str, x: FloatArray) -> Special:
     """Rows that the policy decides; looking at all logits at once is quicker than row by row."""
     if magnitudes(x).max(initial=0) < magnitudes(np.array(np.inf, x.dtype)):
         return []
-    return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
+    with np.errstate(invalid="ignore"):  # ml_dtypes warns of NaN
+        return special_rows(POLICIES[operation], x.max(axis=1), x.shape[1])
 
 
 def _fill(

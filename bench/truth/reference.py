@@ -23,11 +23,13 @@ import numpy.typing as npt
 from mpmath import mp
 
 from bench.inputs.cases import Batch, checksum
+from bench.inputs.formats import FORMATS
 from bench.runs.files import write_whole
 from bench.truth.definitions import definitions, special_row
 from bench.truth.exact import LAYOUT, Exact, split, unpack
-from numerics.formats import FORMATS, FloatArray, Format
+from numerics.formats import FloatArray, Format
 from numerics.method import ELEMENTWISE, LABELLED, OPERATIONS
+from numerics.rows import at_least_fp32
 
 PRECISION = 113
 """Bits at which the definitions are evaluated first."""
@@ -62,6 +64,7 @@ def defined(batches: Sequence[Batch]) -> list[str]:
 
 
 def _exact_row(row: FloatArray, label: int, format: Format) -> dict[str, npt.NDArray[np.void]]:
+    row = at_least_fp32(row)  # exactly; mpmath knows only numbers, and ml_dtypes warns of NaN
     special = special_row(row)
     values, positions, counts = np.unique(row, return_inverse=True, return_counts=True)
     if special is None:

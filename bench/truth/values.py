@@ -20,6 +20,7 @@ from bench.truth.exact import LAYOUT, Exact, unpack
 from bench.truth.reference import row_values
 from numerics.formats import FloatArray, Format
 from numerics.method import ELEMENTWISE
+from numerics.rows import at_least_fp32
 
 TOGETHER = 2**15
 """So many logits of rows of several lengths are asked at once."""
@@ -100,6 +101,7 @@ def _packed(exact: Exact) -> npt.NDArray[np.void]:
 
 def _is_known(x: FloatArray) -> npt.NDArray[np.bool_]:
     """Rows that are special, or whose finite logits are equal."""
+    x = at_least_fp32(x)
     kinds = kinds_of(x)
     largest = x.max(axis=1)
     least = np.where(np.isneginf(x), np.inf, x).min(axis=1)
@@ -114,7 +116,7 @@ def _known(batch: Batch) -> list[int]:
 def _in_closed_form(
     operation: str, batch: Batch, row: int, format: Format
 ) -> npt.NDArray[np.void] | np.void:
-    x, label = batch.x[row], int(batch.labels[row]) % batch.x.shape[1]
+    x, label = at_least_fp32(batch.x[row]), int(batch.labels[row]) % batch.x.shape[1]
     if operation == "cross_entropy_gradient":
         return _gradient_in_closed_form(batch, row, format)
     kind = KINDS[int(kinds_of(x[np.newaxis])[0])]
@@ -136,7 +138,7 @@ def _in_closed_form(
 
 def _gradient_in_closed_form(batch: Batch, row: int, format: Format) -> npt.NDArray[np.void]:
     """Softmax, but at the label."""
-    x, label = batch.x[row], int(batch.labels[row]) % batch.x.shape[1]
+    x, label = at_least_fp32(batch.x[row]), int(batch.labels[row]) % batch.x.shape[1]
     result = np.empty(x.size, LAYOUT)
     result[:] = _in_closed_form("softmax", batch, row, format)
     special = not np.isfinite(x.max())

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from numerics.bounds.precise import widen
 from numerics.bounds.steps import final_rounding, relative, underflow
 from numerics.facts import ELEMENTARY, Array, RowFacts, summation_depth
-from numerics.fast.kernels import FEW, RANGES, SHORT
-from numerics.formats import FP16, FP64, Format
+from numerics.fast.kernels import FEW, SHORT, range_of
+from numerics.formats import FP16, FP32, FP64, Format
 
 EDGE = 1e-3
 """How close to a threshold a sum has to be for the computed one to be on its other side."""
@@ -40,7 +40,7 @@ def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
     >>> unshifted(RowFacts(x, FP32, np.zeros(4, np.intp))).ravel()
     array([ True, False,  True, False])
     """
-    limits = RANGES[rows.format.dtype]
+    limits = range_of(rows.format.dtype)
     low, high = math.log(limits.smallest) + EDGE, math.log(limits.largest) - EDGE
     smallest = rows.x.min(axis=1, keepdims=True)
     normal = (rows.log_sum_exp > low) | (smallest >= limits.working.exp_underflow)
@@ -50,7 +50,7 @@ def unshifted(rows: RowFacts) -> npt.NDArray[np.bool_]:
 def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) -> Array:
     """exp twice, those of the sum, and the quotient (a product in fp64); `kept` rows pay no shift.
 
-    `rows` in the working format of logits in format `of`.
+    `rows` in the working format of results in format `of`.
     A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much.
     """
     exp = ELEMENTARY[rows.format.name].exp
@@ -65,23 +65,24 @@ def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) ->
 
 
 def fast_softmax(rows: RowFacts) -> Array:
-    """exp(x_i) / s, or with a shift; fp16 in fp32, rounded once.
+    """exp(x_i) / s, or with a shift; 16 bits in fp32, rounded once.
 
     Unshifted 2 exp + n roundings of a sum one by one, where Blanchard, Higham & Higham (2021) have
     n + 3 when exp errs by u.
     """
-    if rows.format == FP16:
-        return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows), FP16), rows)
+    if rows.format.bits == 16:
+        return _narrowed(rows.softmax, _softmax_theorem(widen(rows), unshifted(rows), FP32), rows)
     return _softmax_theorem(rows, unshifted(rows), rows.format)
 
 
 def _narrowed(exact: Array, wide_bound: Array, rows: RowFacts) -> Array:
-    """One rounding to fp16, of a number that the product by 2^-112 rounded to multiples of 2^-37.
+    """One rounding to 16 bits; to fp16 of what a product by 2^-112 rounded to multiples of 2^-37.
 
     What is half-way between two numbers of fp16 then may go up instead of to even.
     """
     ratio = widen(rows).format.unit_roundoff / rows.format.unit_roundoff
-    before = wide_bound * ratio + 2.0**-38 / rows.format.unit_roundoff
+    lost = 2.0**-38 / rows.format.unit_roundoff if rows.format == FP16 else 0.0
+    before = wide_bound * ratio + lost
     return final_rounding(exact, before, rows.format)
 
 
@@ -89,9 +90,9 @@ def fast_cross_entropy_gradient(rows: RowFacts) -> Array:
     """As `fast_softmax`, and t / s at the label: t, a sum of other terms, pays what s pays.
 
     If t errs by D u and s by E u, then t / s errs by (D + E t / s) u over the computed s: algebra,
-    to no order. The quotient is rounded once, and fp16 in fp32.
+    to no order. The quotient is rounded once, and 16 bits in fp32.
     """
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         wide = _at_label(widen(rows), unshifted(rows))
         at_label = _narrowed(rows.at_label(rows.gradient), wide, rows)
     else:
@@ -134,16 +135,16 @@ def _log_sum(rows: RowFacts) -> Array:
 
 
 def fast_log_sum_exp(rows: RowFacts) -> Array:
-    """m + log1p(r): as `log1p_log_sum_exp`; fp16 in fp32, rounded once."""
+    """m + log1p(r): as `log1p_log_sum_exp`; 16 bits in fp32, rounded once."""
     exact = rows.log_sum_exp[:, 0]
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         return _narrowed(exact, fast_log_sum_exp(widen(rows)), rows)
     return final_rounding(rows.log_sum_exp, _log_sum(rows), rows.format)[:, 0]
 
 
 def fast_log_softmax(rows: RowFacts) -> Array:
-    """(x_i - m) - log1p(r): as `log1p_log_softmax`, relative; fp16 in fp32, rounded once."""
-    if rows.format == FP16:
+    """(x_i - m) - log1p(r): as `log1p_log_softmax`, relative; 16 bits in fp32, rounded once."""
+    if rows.format.bits == 16:
         return _narrowed(rows.surprise, fast_log_softmax(widen(rows)), rows)
     return final_rounding(rows.surprise, rows.gap + _log_sum(rows), rows.format)
 

@@ -13,7 +13,7 @@ from numerics.bounds.shifted import (
 )
 from numerics.bounds.steps import final_rounding, relative
 from numerics.facts import Array, RowFacts
-from numerics.formats import FP16, FP32, FP64
+from numerics.formats import FP32, FP64
 
 # --- compensated --------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
 
 def compensated_softmax(rows: RowFacts) -> Array:
     """a / (1 + r) 2^n: two pairs, the remainder of the quotient, and one rounding."""
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         return rounded_once(rows.softmax, compensated_softmax(widen(rows)), rows)
     roundings = 1 + 2 * PAIR + _in_pairs(rows)[0]
     floor = 2 * rows.format.smallest_normal
@@ -53,14 +53,14 @@ def compensated_softmax(rows: RowFacts) -> Array:
 
 def compensated_log_softmax(rows: RowFacts) -> Array:
     """(x_i - m) - log1p(r): exact, a pair, and one rounding."""
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         return rounded_once(rows.surprise, compensated_log_softmax(widen(rows)), rows)
     return final_rounding(rows.surprise, _in_pairs(rows)[1], rows.format)
 
 
 def compensated_log_sum_exp(rows: RowFacts) -> Array:
     """m + log1p(r): exact, a pair, and one rounding."""
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         exact = rows.log_sum_exp[:, 0]
         return rounded_once(exact, compensated_log_sum_exp(widen(rows)), rows)
     return final_rounding(rows.log_sum_exp, _in_pairs(rows)[1], rows.format)[:, 0]
@@ -76,7 +76,7 @@ def compensated_cross_entropy_gradient(rows: RowFacts) -> Array:
 
     The sum t + e_y errs as 1 + r does, and t by a pair; what underflows of t is 0 beside e_y = 1.
     """
-    if rows.format == FP16:
+    if rows.format.bits == 16:
         return rounded_once(rows.gradient, compensated_cross_entropy_gradient(widen(rows)), rows)
     roundings = 1 + 3 * PAIR + _in_pairs(rows)[0]
     floor = 2 * rows.format.smallest_normal
@@ -88,7 +88,7 @@ def compensated_cross_entropy_gradient(rows: RowFacts) -> Array:
 
 def widen(rows: RowFacts) -> RowFacts:
     """The same rows in the next wider format."""
-    wide = FP32 if rows.format == FP16 else FP64
+    wide = FP32 if rows.format.bits == 16 else FP64
     return RowFacts(rows.original.astype(wide.dtype), wide, rows.labels)
 
 

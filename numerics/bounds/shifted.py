@@ -17,7 +17,6 @@ from numerics.bounds.steps import (
     underflow,
 )
 from numerics.facts import ELEMENTARY, Array, RowFacts, on_sums
-from numerics.formats import FP16
 from numerics.online import BLOCK
 
 # --- What stable, online and base2 do with a shift and the logarithm of a sum ---------------------
@@ -60,7 +59,7 @@ def _stable_log(rows: RowFacts) -> Array:
 def stable_softmax(rows: RowFacts) -> Array:
     """exp(x_i - m) / sum_j exp(x_j - m).
 
-    Roundings: those of the numerator, those of the sum, and 1 for the division (in fp16 once
+    Roundings: those of the numerator, those of the sum, and 1 for the division (in 16 bits once
     more, to round). At most n + 2 + 2R when exp errs by u and the sum is sequential, which is the
     bound of Blanchard, Higham & Higham (2021) for the shifted quotient.
     """
@@ -147,7 +146,7 @@ def log1p_cross_entropy_gradient(rows: RowFacts) -> Array:
 
     If t errs by D u and e_y by d u, then t / (t + e_y) errs by (D p_y + d (1 - p_y)) u over the
     computed sum, which is at least t + e_y less D u and d u: algebra, to no order. Then the
-    addition and the quotient are rounded, in fp16 once more. So this is a relative bound.
+    addition and the quotient are rounded, in 16 bits once more. So this is a relative bound.
     """
     u, unit = rows.format.unit_roundoff, on_sums(rows.format)[1]
     of_others, of_label = _split_error(rows)
@@ -156,7 +155,7 @@ def log1p_cross_entropy_gradient(rows: RowFacts) -> Array:
     lowest = np.maximum(total - u * (of_others + of_label), u)
     error = (of_others * p_y + of_label * share) / lowest
     error += relative(share + u * error, np.array(2 * unit), rows.format)
-    last = share if rows.format == FP16 else 0 * share
+    last = share if rows.format.bits == 16 else 0 * share
     at_label = final_rounding(last, error, rows.format)
     of_total = (of_others + of_label) / total + unit
     return rows.with_label(quotient(rows, _shifted_exp(rows), of_total[:, np.newaxis]), at_label)

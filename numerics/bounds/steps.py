@@ -6,15 +6,15 @@ import numpy as np
 
 from numerics.facts import (
     ELEMENTARY,
-    FP32_IN_FP16,
     Array,
     RowFacts,
+    before_narrowing,
     compounded,
     on_a_logarithm,
     on_sums,
     summation_depth,
 )
-from numerics.formats import FP16, Format
+from numerics.formats import Format
 
 
 def relative(exact: Array, roundings: Array, format: Format) -> Array:
@@ -41,11 +41,11 @@ def sum_depth(rows: RowFacts, count: int) -> float:
 
 
 def quotient(rows: RowFacts, term: Array, total: Array) -> Array:
-    """term / total, rounded: the division is one rounding, in fp16 two (fp32, then fp16).
+    """term / total, rounded: the division is one rounding, in 16 bits two (fp32, then those).
 
     A numerator below the smallest normal number has lost digits, and so has such a quotient.
     """
-    division = 1 + (FP32_IN_FP16 if rows.format == FP16 else 0.0)
+    division = 1 + before_narrowing(rows.format)
     floor = (ELEMENTARY[rows.format.name].exp + 1) * rows.format.smallest_normal
     return relative(rows.softmax, term + total + division, rows.format) + floor
 
@@ -65,12 +65,12 @@ def final_rounding(exact: Array, before: Array, format: Format) -> Array:
 
 
 def less_one(rows: RowFacts, of_softmax: Array) -> Array:
-    """p_i, and p_y - 1 at the label: the error of p_y, and the subtraction; in fp16 two roundings.
+    """p_i, and p_y - 1 at the label: the error of p_y, and the subtraction; 16 bits have two.
 
     Absolute: where p_y is near 1 the subtraction is exact, but what p_y errs by, units of u, may be
     all that it leaves.
     """
     rest = rows.at_label(rows.gradient)
-    narrowed = FP32_IN_FP16 * rest if rows.format == FP16 else 0.0
+    narrowed = before_narrowing(rows.format) * rest
     subtracted = final_rounding(rest, rows.at_label(of_softmax) + narrowed, rows.format)
     return rows.with_label(of_softmax, subtracted)

@@ -15,7 +15,7 @@ from numerics.facts import (
     on_sums,
     summation_depth,
 )
-from numerics.formats import FP16, FP32
+from numerics.formats import BF16, FP32
 from numerics.two_pass import LN2, REACH
 
 # --- naive --------------------------------------------------------------------------------------
@@ -36,7 +36,13 @@ def _underflowing_exp(rows: RowFacts) -> tuple[Array, Array]:
         shortfall = np.where(np.isfinite(rows.x), shortfall, 0)
         lost = u * exp * shortfall.sum(axis=1, keepdims=True)
         underflow = np.where(lost < 0.5, lost / (1 - lost) / u, math.inf)
-    return term, exp + underflow + summation_depth(rows.x.shape[1])
+    return term, exp + underflow + _naive_depth(rows)
+
+
+def _naive_depth(rows: RowFacts) -> float:
+    """Roundings of the sum: in the format, but those of bf16 in fp32, and one to bf16."""
+    length = rows.x.shape[1]
+    return sum_depth(rows, length) + 1 if rows.format == BF16 else summation_depth(length)
 
 
 def _unless_overflow(rows: RowFacts, bound: Array) -> Array:
@@ -130,7 +136,7 @@ def _two_pass_log(rows: RowFacts) -> Array:
     """
     elementary, unit = on_sums(rows.format)
     within = np.abs(rows.shift) <= REACH[rows.format.name]
-    wide = FP32 if rows.format == FP16 else rows.format
+    wide = FP32 if rows.format.bits == 16 else rows.format
     n_low = 1.45 * abs(LN2[wide.name][1]) * (np.where(within, np.abs(rows.shift), 0) + 1)
     argument = on_a_logarithm(_two_pass_sum(rows), rows.format)
     log = rows.log_sum + 0.4

@@ -4,7 +4,8 @@
 
 Idea: compute with a proved error bound and look whether all numbers within it are rounded to the
 same one; what is undecided is computed again with more digits (Ziv 1991). Four stages: fp64 for
-fp16 and fp32 (46 bits), pairs of fp64 (75 bits), double-double (95 bits), `decimal` (until done).
+all narrower formats (46 bits), pairs of fp64 (75 bits), double-double (95 bits), `decimal` (until
+done).
 It ends: by Lindemann and Weierstrass no result is a midpoint of two floating-point numbers but in
 rows of equal logits or with one finite logit, which are treated apart (`decimals` says why).
 When to use it: where results must be reproducible, since a correctly rounded result has one value
@@ -14,7 +15,8 @@ Bound: `bounds.exact_*`: half an ulp.
 Source: our own; the rounding test is that of Ziv, "Fast evaluation of elementary mathematical
 functions with correctly rounded last bit", ACM TOMS 17 (1991), doi:10.1145/114697.116813.
 
-Assumed of NumPy: + - * /, rint, casts and comparisons as IEEE 754 has them, in round to nearest.
+Assumed of NumPy: + - * /, rint, casts and comparisons as IEEE 754 has them, in round to nearest,
+and of ml_dtypes its casts between fp32 and bf16.
 Neither np.exp nor np.log is trusted. The proof, stage by stage: docs/exact.md.
 
 A zero has the sign of the value that was rounded to it: exp(-1000) to +0, log(1 - exp(-1000)) to
@@ -155,7 +157,7 @@ def _evaluate(
 
 
 def _special(operation: str, x: FloatArray) -> Special:
-    # NumPy has no quick min and max of fp16.
+    # NumPy has no quick min and max of 16 bits.
     infinity, flat = magnitudes(np.array(np.inf, x.dtype)), x.reshape(-1)
     parts = (flat[start : start + BATCH] for start in range(0, flat.size, BATCH))
     if all(magnitudes(part).max() < infinity for part in parts):

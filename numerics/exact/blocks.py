@@ -42,20 +42,25 @@ class Block:
     """Rows of one format, shape (rows, K); one row alone may have more than `size` logits."""
 
     given: npt.NDArray[Any]
-    """Logits, or the bits of logits of fp16."""
+    """Logits."""
     size: int
     values: FloatArray | None = None
-    """What every pattern of bits stands for."""
+    """Of a format of 16 bits: what every pattern of bits stands for."""
 
     @functools.cached_property
     def x(self) -> FloatArray:
-        """The logits, those of fp16 as fp32."""
+        """The logits, those of 16 bits as fp32."""
         if self.values is None:
             return self.given
         logits = np.empty(self.given.shape, self.values.dtype)
         for columns in self.columns():  # places take four times as much room as bits
-            logits[:, columns] = self.values.take(self.given[:, columns], mode="clip")
+            logits[:, columns] = self.values.take(self.codes[:, columns], mode="clip")
         return logits
+
+    @property
+    def codes(self) -> npt.NDArray[np.uint16]:
+        """The bits of logits of 16 bits."""
+        return self.given.view(np.uint16)
 
     @property
     def height(self) -> int:
@@ -124,7 +129,7 @@ class Block:
         """The largest magnitude of a logit."""
         if self.values is None:
             return max(-self.smallest, self.top)
-        return float(self.values[(self.given & np.uint16(0x7FFF)).max()])
+        return float(self.values[(self.codes & np.uint16(0x7FFF)).max()])
 
     @property
     def masked(self) -> bool:
@@ -139,7 +144,7 @@ class Block:
 
     def looked_up(self, table: FloatArray, columns: slice) -> FloatArray:
         """What a table says of the bits of a piece."""
-        return table.take(self.back(self.given[:, columns]).astype(np.intp), mode="clip")
+        return table.take(self.back(self.codes[:, columns]).astype(np.intp), mode="clip")
 
     def places(
         self, at: npt.NDArray[np.intp], columns: slice

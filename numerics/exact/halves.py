@@ -1,9 +1,10 @@
-"""fp32 to fp16 by integer operations: whole vectors at a time, and no subnormal fp32 on the way.
+"""fp32 to 16 bits, to fp16 by integer operations: no subnormal fp32 on the way.
 
-NumPy's cast takes one number at a time. `numerics.fast.half` is quicker still, and trusts the
-processor with subnormal numbers. Rounding fp64 to fp32 and then to fp16 is rounding twice, which
-is wrong only beside the midpoint of two fp16 numbers, within 2^-24 of it: the rounding test has to
-leave more room than that.
+NumPy's cast to fp16 takes one number at a time; that of ml_dtypes to bf16 rounds the bits, whole
+vectors of them. `numerics.fast.half` is quicker still, and trusts the processor with subnormal
+numbers. Rounding fp64 to fp32 and then to 16 bits is rounding twice, which is wrong only beside the
+midpoint of two of their numbers, within 2^-24 of it: the rounding test has to leave more room than
+that. Below the smallest normal number of fp32, which is that of bf16, it cannot.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from numerics.formats import FloatArray
+from numerics.formats import FP16, FloatArray, Format
 
 FRACTION_BITS = np.int32(13)
 ROUND_AND_REBIAS = np.int32((1 << 12) - (112 << 23))
@@ -21,6 +22,20 @@ UNIT = np.float32(0.5)
 """fp32 numbers from here to 1 are as far apart as subnormal fp16 numbers."""
 INFINITY = np.int32(0x7C00)
 SIGN = np.int16(-0x8000)
+
+
+def small_of(x: FloatArray, format: Format) -> FloatArray:
+    """Non-negative fp32 up to 1 rounded to 16 bits; to subnormal numbers of fp16 only."""
+    found: FloatArray = small_halves(x) if format == FP16 else x.astype(format.dtype)
+    return found
+
+
+def negative_of(x: FloatArray, format: Format) -> FloatArray:
+    """-x for normal fp32 x, at least 2^-14 for fp16, rounded to 16 bits, to -inf as well."""
+    found: FloatArray = (
+        negative_halves(x) if format == FP16 else np.negative(x).astype(format.dtype)
+    )
+    return found
 
 
 def small_halves(x: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The first stage of fp16 and fp32: fp64 arithmetic, about 46 bits.
+"""The first stage of fp16, bf16 and fp32: fp64 arithmetic, about 46 bits.
 
 Every logit is a multiple of 2^-9 and a rest, exactly. The exponential of the first is in a table
 (no libm is asked), that of the rest is a polynomial of degree 3. docs/exact.md derives the errors.
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numerics.eft import two_sum
 from numerics.exact import double_double, tables
 from numerics.exact.blocks import Block, blocks, row_sums
 from numerics.exact.values import Answer, Doubtful, Numbers, Quotients, Surprises, Turned
-from numerics.formats import FP16, FP64, FloatArray, format_of
+from numerics.formats import FP64, FloatArray, Format, format_of
 from numerics.rows import Labels, at_label
 
 SIZE = 65536
@@ -56,7 +57,7 @@ NEWTON_ERROR = 64 * U
 LEFT_OUT = 2.0**-209
 """What an exponential below LOWEST may be off by, beside the largest of its row."""
 HALF_RANGE = 300.0
-"""Exponentials of fp16 logits up to this magnitude are in a table."""
+"""Exponentials of logits of 16 bits up to this magnitude are in a table."""
 
 LINEAR, QUADRATIC = 6.0, 3.0 + 0.25 / (2 * STEPS) ** 2
 CONSTANT = 6.0 - 1 / 32 / (2 * STEPS) ** 4
@@ -67,7 +68,7 @@ def _pieces(block: Block, by_row: bool = True) -> Iterator[tuple[slice, FloatArr
     """exp(x_i - w) of a block; w is next to the largest logit of the row, or of the block."""
     if _in_table(block):
         for columns in block.columns():
-            yield columns, block.looked_up(_half_table(), columns)
+            yield columns, block.looked_up(_half_table(format_of(block.given.dtype)), columns)
         return
     largest = block.spread(block.largest) if by_row else np.full((1, 1), block.top)
     for columns in block.columns():
@@ -114,26 +115,26 @@ def _table() -> FloatArray:
 
 
 @functools.cache
-def _half_table() -> FloatArray:
-    """exp(x - HALF_RANGE) of every fp16 number x within HALF_RANGE, by its bits."""
-    x = _half_values().astype(np.float64)
+def _half_table(format: Format) -> FloatArray:
+    """exp(x - HALF_RANGE) of every number x of 16 bits within HALF_RANGE, by its bits."""
+    x = _half_values(format).astype(np.float64)
     x[~(np.abs(x) <= HALF_RANGE)] = -HALF_RANGE
-    table: FloatArray = double_double.exponential(x - HALF_RANGE)[0]
+    # The small numbers of bf16 are lost in a difference of one number.
+    high, low = two_sum(x, np.full_like(x, -HALF_RANGE))
+    table: FloatArray = double_double.exponential(high, low)[0]
     return table
 
 
 @functools.cache
-def _half_values() -> FloatArray:
-    """Every fp16 number as fp32, by its bits."""
-    values: FloatArray = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+def _half_values(format: Format) -> FloatArray:
+    """Every number of 16 bits as fp32, by its bits."""
+    values: FloatArray = np.arange(2**16, dtype=np.uint16).view(format.dtype).astype(np.float32)
     return values
 
 
 def _blocks(x: FloatArray) -> list[tuple[slice, Block]]:
-    if x.dtype != FP16.dtype:
-        return blocks(x, SIZE)
-    # NumPy works on fp16 one number at a time.
-    return blocks(x.view(np.uint16), SIZE, _half_values())
+    # NumPy and ml_dtypes work on 16 bits one number at a time.
+    return blocks(x, SIZE, _half_values(format_of(x.dtype)) if x.itemsize == 2 else None)
 
 
 # --- Sums ----------------------------------------------------------------------------------------
@@ -302,7 +303,7 @@ def cross_entropy(x: FloatArray, labels: Labels) -> Iterator[Answer]:
     parts = _blocks(x)
     log, error = _log_of_sums(parts)
     largest = np.concatenate([block.largest for _, block in parts])
-    value = (largest - at_label(x, labels)) + log
+    value = (largest - at_label(x, labels).astype(np.float64)) + log
     yield slice(None), Numbers(value, error + 6 * U * value)
 
 

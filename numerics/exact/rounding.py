@@ -13,12 +13,17 @@ import numpy.typing as npt
 
 from numerics.eft import fast_two_sum, two_sum
 from numerics.exact.pairs import Pair
-from numerics.formats import FP16, FloatArray, Format
+from numerics.formats import BF16, FP16, FloatArray, Format
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Rounded: TypeAlias = tuple[FloatArray, Flags]
 """What outputs are rounded to, and which of them are undecided."""
 Bits: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
+
+
+SURPLUS = 53 - BF16.precision
+"""Bits of fp64 that bf16 has not."""
+BELOW_HALF = (1 << (SURPLUS - 1)) - 1
 
 
 def nearest(
@@ -85,13 +90,13 @@ def nearest_fp64(high: FloatArray, low: FloatArray, error: Any) -> Rounded:
 
 
 def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Rounded:
-    """value +- error rounded to fp16 or fp32: by casts, where they are beyond doubt.
+    """value +- error rounded to fp16, bf16 or fp32: by casts, where they are beyond doubt.
 
     A processor may flush subnormal numbers of fp32 to 0, and knows none of fp16. A zero has the
     sign of the value, though the error may exceed it.
     """
-    rounded = (value - error).astype(format.dtype)
-    undecided = np.not_equal(rounded, (value + error).astype(format.dtype))
+    rounded = narrowed(value - error, format)
+    undecided = np.not_equal(rounded, narrowed(value + error, format))
     small = np.abs(value) < 2 * format.smallest_normal
     if format != FP16 and small.any():
         found = nearest(value[small], np.zeros(1), error[small], format)
@@ -100,6 +105,19 @@ def nearest_number(value: FloatArray, error: FloatArray, format: Format) -> Roun
     infinite = np.isinf(value)
     rounded[infinite], undecided[infinite] = value[infinite], False
     return np.copysign(rounded, value.astype(format.dtype)), undecided
+
+
+def narrowed(x: FloatArray, format: Format) -> FloatArray:
+    """fp64 rounded once to fp16, bf16 or fp32, in which it is no subnormal number of the last two.
+
+    ml_dtypes rounds to fp32 on the way to bf16, so a number of 8 bits is made of it before.
+    """
+    if format == BF16:
+        bits = x.view(np.int64)
+        to_even = (bits >> SURPLUS) & 1
+        x = ((bits + (to_even + BELOW_HALF)) & -(1 << SURPLUS)).view(np.float64)
+    found: FloatArray = x.astype(format.dtype)
+    return found
 
 
 def _assembled(whole: FloatArray, unit: FloatArray, negative: Flags, format: Format) -> FloatArray:

@@ -20,7 +20,7 @@ from numerics.exact.rounding import Flags, codes_of, magnitudes
 from numerics.exact.values import Answer
 from numerics.formats import FP64, FloatArray, Format, format_of
 from numerics.method import ELEMENTWISE
-from numerics.rows import Labels
+from numerics.rows import Labels, at_least_fp32
 
 BATCH = 2**17
 """Logits that a stage sees at a time, unless a row has more: so one logarithm is many at once."""
@@ -40,13 +40,16 @@ class Stage:
 
 
 def _stage(name: str, module: Any) -> Stage:
+    """A later stage, which has no way of its own with 16 bits."""
     operations: dict[str, Operation] = {
-        "softmax": lambda x, labels, wanted: module.softmax(x, wanted),
-        "log_softmax": lambda x, labels, wanted: logs.log_softmax(module, x, wanted),
-        "log_sum_exp": lambda x, labels, wanted: logs.log_sum_exp(module, x),
-        "cross_entropy": lambda x, labels, wanted: logs.cross_entropy(module, x, labels),
+        "softmax": lambda x, labels, wanted: module.softmax(at_least_fp32(x), wanted),
+        "log_softmax": lambda x, labels, wanted: logs.log_softmax(module, at_least_fp32(x), wanted),
+        "log_sum_exp": lambda x, labels, wanted: logs.log_sum_exp(module, at_least_fp32(x)),
+        "cross_entropy": lambda x, labels, wanted: logs.cross_entropy(
+            module, at_least_fp32(x), labels
+        ),
         "cross_entropy_gradient": lambda x, labels, wanted: gradient.cross_entropy_gradient(
-            module, x, labels, wanted
+            module, at_least_fp32(x), labels, wanted
         ),
     }
     return Stage(name, operations)

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.exact.blocks import Block
-from numerics.exact.halves import negative_halves, small_halves
+from numerics.exact.halves import negative_of, small_of
 from numerics.exact.rounding import Flags, Rounded, nearest, nearest_fp64, nearest_number
-from numerics.formats import FP16, FP32, FP64, FloatArray, Format
+from numerics.formats import BF16, FP32, FP64, FloatArray, Format
 
 U = FP64.unit_roundoff
 HALVES = 2.0**-22
-"""The error taken for fp16 when it is rounded by way of fp32 first."""
+"""The error taken for fp16 and bf16 when they are rounded by way of fp32 first."""
 LOST = 2.0**-200
 """What the smallest results of the first stage may be off by, besides."""
 
@@ -165,23 +165,31 @@ class Quotients:
 
     def rounded(self, format: Format) -> Rounded:
         """Rounds both ends of the interval."""
-        half = format == FP16
-        error = HALVES if half else self.proved
+        error = self.proved if format == FP32 else HALVES
         below, above = self.factor * (1 - error), self.factor * (1 + error)
         low = (self.piece * below).astype(np.float32)
         high_64 = np.multiply(self.piece, above, out=self.piece)
         high = high_64.astype(np.float32)
-        if half:
-            low, high = small_halves(low), small_halves(high)
-            undecided = np.not_equal(low.view(np.int16), high.view(np.int16))
-            at = np.flatnonzero(undecided)
-            value = high_64.reshape(-1)[at] / (1 + error)
-            _replace(low, undecided, at, nearest_number(value, value * (2 * self.proved), FP16))
-        else:
-            undecided = np.not_equal(low, high)
-            if self.may_be_subnormal:
-                _settle_subnormal(low, undecided, high_64, self.proved)
+        if format != FP32:
+            return self._halves(low, high, high_64, format)
+        undecided = np.not_equal(low, high)
+        if self.may_be_subnormal:
+            _settle_subnormal(low, undecided, high_64, self.proved)
         return low, undecided
+
+    def _halves(
+        self, low: FloatArray, high: FloatArray, high_64: FloatArray, format: Format
+    ) -> Rounded:
+        """Where fp32 leaves doubt, in fp64; there is no room in its subnormal numbers."""
+        rounded = small_of(low, format)
+        undecided = np.not_equal(rounded.view(np.int16), small_of(high, format).view(np.int16))
+        if format == BF16 and self.may_be_subnormal:
+            undecided |= high_64 < 2 * format.smallest_normal
+        at = np.flatnonzero(undecided)
+        value = high_64.reshape(-1)[at] / (1 + HALVES)
+        error = value * (2 * self.proved) + LOST
+        _replace(rounded, undecided, at, nearest_number(value, error, format))
+        return rounded, undecided
 
     def enclosed(self) -> Enclosure:
         """Allows subnormal numbers of fp32 twice the error, as rounding does."""
@@ -222,7 +230,7 @@ class Surprises:
 
     def rounded(self, format: Format) -> Rounded:
         """Rounds both ends of the interval."""
-        return self._halves() if format == FP16 else self._singles()
+        return self._singles() if format == FP32 else self._halves(format)
 
     def enclosed(self) -> Enclosure:
         """Two roundings of fp64 beside the error of l."""
@@ -247,22 +255,23 @@ class Surprises:
         undecided = np.not_equal(rounded, surprise.astype(np.float32))
         return np.negative(rounded, out=rounded), undecided
 
-    def _halves(self) -> Rounded:
+    def _halves(self, format: Format) -> Rounded:
         """In fp32, where that leaves doubt in fp64."""
         block, spread = self.block, self.block.spread
         x = block.piece(self.columns, np.float32, copy=False)
         surprise = spread(block.largest.astype(np.float32)) - x
         surprise += spread(self.log.astype(np.float32))
-        rounded = negative_halves(surprise * np.float32(1 - 2 * HALVES))
+        rounded = negative_of(surprise * np.float32(1 - 2 * HALVES), format)
         surprise *= np.float32(1 + 2 * HALVES)
-        undecided = np.not_equal(rounded.view(np.int16), negative_halves(surprise).view(np.int16))
+        above = negative_of(surprise, format)
+        undecided = np.not_equal(rounded.view(np.int16), above.view(np.int16))
         if not np.isfinite(self.error).all():
             undecided |= spread(np.isinf(self.error))
         at = np.flatnonzero(undecided)
         row, _ = block.places(at, self.columns)
         value = (block.largest[row] - x.reshape(-1)[at]) + self.log[row]
         error = self.error[row] + 6 * U * value
-        _replace(rounded, undecided, at, nearest_number(-value, error, FP16))
+        _replace(rounded, undecided, at, nearest_number(-value, error, format))
         return rounded, undecided
 
 

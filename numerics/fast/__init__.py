@@ -7,7 +7,8 @@
 Idea: a row's largest logit costs more to find than all else but exp, and exp(x_j) overflows for
 few rows. So exponentiate first and look at the sum: where it is out of range, do the row again
 with the shift. Not shifting is more accurate, too, since x - m is not rounded. Arrays are
-gone through in blocks that fit a cache. fp16 is computed in fp32, converted by integer operations.
+gone through in blocks that fit a cache. fp16 and bf16 are computed in fp32; fp16 is converted by
+integer operations.
 When to use it: in production. When not: where the last digit counts; take `compensated`.
 Bound and source: `bounds.fast_*`, after the unshifted case of Blanchard, Higham & Higham (2021),
 doi:10.1093/imanum/draa038; the largest errors known and how the layout was chosen: docs/fast.md.

@@ -1,7 +1,7 @@
 """What `fast` does with a block of rows. Knows neither axes nor workers.
 
 A kernel reads `x` of shape (rows, K), writes `out`, and has `room`: a contiguous array of the shape
-of `x` in the working format (fp32 for fp16). For softmax `room` may be `out` itself.
+of `x` in the working format (fp32 for fp16 and bf16). For softmax `room` may be `out` itself.
 
 Every choice depends on the row alone (K, its sum, its largest entry), never on its neighbours:
 questions about a whole block only ask whether there is a choice to make.
@@ -10,7 +10,7 @@ questions about a whole block only ask whether there is a choice to make.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,12 @@ RANGES = {
     FP32.dtype: Range(FP32, 0.5, 2.0**126, 89.0),
     FP64.dtype: Range(FP64, 0.5, 2.0**1020, 709.0),
 }
+OF_BF16 = RANGES[FP32.dtype]  # it has the exponents of fp32
+
+
+def range_of(dtype: np.dtype[Any]) -> Range:
+    """That of one of the four formats; bf16 may have no dtype to be looked up by."""
+    return RANGES.get(dtype, OF_BF16)
 
 
 def softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
@@ -77,9 +83,11 @@ def _exponentials(x: FloatArray, room: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def _normalize(exponentials: FloatArray, sums: FloatArray, out: FloatArray) -> None:
-    """Quotients by the sum of the row; overwrites those of fp16."""
+    """Quotients by the sum of the row; overwrites the exponentials of 16 bits."""
     if out.dtype == FP16.dtype:
         half.narrow(_by_row(np.divide, exponentials, sums, exponentials), out)
+    elif out.itemsize == 2:
+        np.copyto(out, _by_row(np.divide, exponentials, sums, exponentials), casting="unsafe")
     elif out.dtype == FP32.dtype or out.shape[1] == 1:  # one logit has exactly 1
         _by_row(np.divide, exponentials, sums, out)
     else:  # a product is faster; the quotient would be one rounding less
@@ -96,6 +104,8 @@ def log_softmax(x: FloatArray, out: FloatArray, room: FloatArray) -> None:
     if x.dtype == FP16.dtype:
         _by_row(np.subtract, shifted, log_sum, shifted)
         half.narrow_negated(np.negative(shifted, out=shifted), out)
+    elif out.itemsize == 2:
+        np.copyto(out, _by_row(np.subtract, shifted, log_sum, shifted), casting="unsafe")
     else:
         _by_row(np.subtract, shifted, log_sum, out)
     overwrite(out, special_rows(POLICIES["log_softmax"], top[:, 0], x.shape[1]))
@@ -117,7 +127,7 @@ def cross_entropy(x: FloatArray, labels: Labels, out: FloatArray, room: FloatArr
 
 def _shift(x: FloatArray, exponentials: FloatArray, sums: FloatArray) -> Special:
     """Do the rows over whose sums are out of range; returns the special ones among them."""
-    limits, special = RANGES[x.dtype], Special()
+    limits, special = range_of(x.dtype), Special()
     normal = sums.min() >= limits.smallest or x.min() >= limits.working.exp_underflow
     if normal and sums.max() <= limits.largest:
         return special
@@ -207,9 +217,10 @@ def _loaded(x: FloatArray, room: FloatArray) -> FloatArray:
     """Logits in the working format, contiguous: NumPy's exp has other bits on strided arrays."""
     if x.dtype == FP16.dtype:
         return half.widen(x, room)
-    if not x.flags.c_contiguous:
-        np.copyto(room, x)
-    return x if x.flags.c_contiguous else room
+    if x.flags.c_contiguous and x.dtype == room.dtype:
+        return x
+    np.copyto(room, x)
+    return room
 
 
 def _by_row(ufunc: np.ufunc, x: FloatArray, by: FloatArray, out: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import rows
-from numerics.fast.kernels import PART_BYTES, RANGES
+from numerics.fast.kernels import PART_BYTES, range_of
 from numerics.formats import FloatArray
 from numerics.rows import Axis
 
@@ -57,7 +57,7 @@ def apply(
     logits = rows.rows_last(_apart(array, out), axes)
     target = result.reshape(batch) if reduces else rows.rows_last(result, axes)
     checked = [] if labels is None else [rows.checked_labels(labels, batch, logits.shape[-1])]
-    in_out &= target.flags.c_contiguous and target.dtype == RANGES[target.dtype].working.dtype
+    in_out &= target.flags.c_contiguous and target.dtype == range_of(target.dtype).working.dtype
     in_out &= out is None or not np.may_share_memory(logits, out)
     _run(kernel, (logits, *checked, target), in_out, workers)
     if not reduces and len(axes) > 1 and not np.may_share_memory(target, result):
@@ -89,7 +89,7 @@ def _apart(x: FloatArray, out: Out) -> FloatArray:
 
 def _run(kernel: Kernel, arrays: Arrays, in_out: bool, workers: Cores) -> None:
     """Call the kernel on blocks of rows; the first array is (..., K), the last the result."""
-    logits, working = arrays[0], RANGES[arrays[0].dtype].working.dtype
+    logits, working = arrays[0], range_of(arrays[0].dtype).working.dtype
     length = logits.shape[-1]
     number, row = logits.size // length, length * working.itemsize
     height = ROOM_BYTES // (SUMS_BYTES + (0 if in_out else row))

@@ -13,14 +13,16 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from numerics import FORMATS, Format
+from numerics import ALL_FORMATS as FORMATS
+from numerics import Format
 from numerics.facts import ELEMENTARY, summation_depth
 from numerics.two_pass import LN2, REACH
 
 INF = mp.inf
 BLOCK = 64
 """Columns that `online` takes at a time."""
-WIDER = {"fp16": FORMATS["fp32"], "fp32": FORMATS["fp64"]}
+WIDER = {"fp16": FORMATS["fp32"], "bf16": FORMATS["fp32"], "fp32": FORMATS["fp64"]}
+HALVES = ("fp16", "bf16")
 
 
 @dataclass
@@ -46,8 +48,8 @@ class Row:
         self.y = self.top + self.log
         self.surprise = [gap + self.log for gap in self.gap]
         self.constants = ELEMENTARY[self.format.name]
-        # fp16 rows are summed in fp32, and what is computed from the sum is, too.
-        of_sum = "fp32" if self.format.name == "fp16" else self.format.name
+        # Rows of 16 bits are summed in fp32, and what is computed from the sum is, too.
+        of_sum = "fp32" if self.format.name in HALVES else self.format.name
         self.unit = mpf(FORMATS[of_sum].unit_roundoff) / self.u
         self.of_sum = {k: v * self.unit for k, v in vars(ELEMENTARY[of_sum]).items()}
         self.depth = self.unit * summation_depth(len(self.x))
@@ -100,7 +102,7 @@ def _paid(row: Row, factor: Any, function: float) -> list[Any]:
 
 
 def _quotient(row: Row, terms: list[Any], total: Any) -> list[Any]:
-    division = 1 + (row.unit if row.format.name == "fp16" else 0)
+    division = 1 + (row.unit if row.format.name in HALVES else 0)
     floor = (row.constants.exp + 1) * row.tiny
     return [
         p * row.grown(term + total + division) + floor if p else floor
@@ -186,7 +188,8 @@ def naive(row: Row) -> Four:
     share = row.tiny * mp.exp(-row.y)
     short = (share - p for p, x in zip(row.p, row.x, strict=True) if p < share and mp.isfinite(x))
     lost = u * exp * mp.fsum(short)
-    count = summation_depth(len(row.x))
+    in_fp32 = row.format.name == "bf16"  # and rounded to bf16
+    count = row.depth + 1 if in_fp32 else summation_depth(len(row.x))
     total = exp + (lost / (1 - lost) / u if lost < 0.5 else INF) + count
     if row.y + u * total > math.log(row.format.largest) or row.top > row.format.exp_overflow:
         return [INF] * len(row.x), [INF] * len(row.x), INF
@@ -214,7 +217,7 @@ def two_pass(row: Row) -> Four:
         terms.append((0 if within else gap) + reduction + row.constants.exp)
     small = sum(0 < e < 2 * row.tiny for e in row.exp)
     total = row.mean(terms) + mpf(1.5) * row.tiny * small + row.depth
-    wide = "fp32" if name == "fp16" else name
+    wide = "fp32" if name in HALVES else name
     n_low = mpf(1.45) * abs(mpf(LN2[wide][1])) * ((abs(row.top) if within else 0) + 1)
     inner = row.of_sum["log"] * (row.log + mpf(0.4)) + row.unit * (row.log + mpf(0.4) + 3 * n_low)
     log = row.of_logarithm(total) + inner
@@ -236,7 +239,7 @@ def _once(row: Row, of: Callable[[Row], Four], besides: Any = 0) -> Four:
 
 
 def compensated(row: Row) -> Four:
-    if row.format.name == "fp16":
+    if row.format.name in HALVES:
         return _once(row, compensated)
     lost = 2 * row.tiny / (1 + row.rest)
     softmax = [p * row.grown(1 + 3 * mpf("0.1") + lost) + 2 * row.tiny for p in row.p]
@@ -265,7 +268,7 @@ def exact(row: Row) -> Four:
 
 # --- fast ----------------------------------------------------------------------------------------
 
-SUMS = {"fp16": (-80, 126), "fp32": (-1, 126), "fp64": (-1, 1020)}
+SUMS = {"fp16": (-80, 126), "bf16": (-1, 126), "fp32": (-1, 126), "fp64": (-1, 1020)}
 """Exponents of sums of exponentials between which nothing is shifted."""
 
 
@@ -278,7 +281,7 @@ def _fast_depth(length: int) -> int:
 def fast_shifts(row: Row) -> bool:
     """Whether a sum is out of range, or so near to it that the computed one might be."""
     low, high = (e * mp.ln2 for e in SUMS[row.format.name])
-    working = row.format if row.format.name != "fp16" else FORMATS["fp32"]
+    working = row.format if row.format.name not in HALVES else FORMATS["fp32"]
     normal = row.y > low + mpf("1e-3") or min(row.x) >= working.exp_underflow
     return not (normal and row.y < high - mpf("1e-3"))
 
@@ -298,8 +301,9 @@ def _fast_in_its_format(row: Row, shifts: bool, quotient: int) -> Four:
 
 def fast(row: Row) -> Four:
     shifts = fast_shifts(row)
-    if row.format.name == "fp16":  # in fp32, and on its way to fp16 to multiples of 2^-37
-        return _once(row, lambda wide: _fast_in_its_format(wide, shifts, 1), mpf(2) ** -38)
+    if row.format.name in HALVES:  # in fp32, and on its way to fp16 to multiples of 2^-37
+        lost = mpf(2) ** -38 if row.format.name == "fp16" else 0
+        return _once(row, lambda wide: _fast_in_its_format(wide, shifts, 1), lost)
     return _fast_in_its_format(row, shifts, 2 if row.format.name == "fp64" else 1)
 
 
@@ -308,7 +312,7 @@ def fast(row: Row) -> Four:
 
 def _less_one(row: Row, softmax: list[Any]) -> list[Any]:
     """softmax less 1 at the label: rounded in fp32, and then to fp16."""
-    narrowed = row.unit * row.share if row.format.name == "fp16" else 0
+    narrowed = row.unit * row.share if row.format.name in HALVES else 0
     at_label = row.rounded(row.share, softmax[row.label] + narrowed)
     return [*softmax[: row.label], at_label, *softmax[row.label + 1 :]]
 
@@ -324,7 +328,7 @@ def _split_at_the_label(row: Row) -> list[Any]:
     error /= max(total - row.u * (of_t + of_e), row.u)
     error += (row.share + row.u * error) * row.grown(2 * row.unit)
     found = _quotient(row, terms, (of_t + of_e) / total + row.unit)
-    found[row.label] = row.rounded(row.share if row.format.name == "fp16" else 0, error)
+    found[row.label] = row.rounded(row.share if row.format.name in HALVES else 0, error)
     return found
 
 
@@ -344,7 +348,7 @@ def _two_sums(row: Row, shifts: bool) -> Any:
 
 
 def _in_pairs(row: Row) -> list[Any]:
-    if row.format.name == "fp16":
+    if row.format.name in HALVES:
         return row.once(row.gradient, _in_pairs(row.wider()))
     roundings = 1 + 4 * mpf("0.1") + 2 * row.tiny / (1 + row.rest)
     return [g * row.grown(roundings) + 2 * row.tiny for g in row.gradient]
@@ -352,9 +356,10 @@ def _in_pairs(row: Row) -> list[Any]:
 
 def _unshifted(row: Row) -> list[Any]:
     softmax, shifts = fast(row)[0], fast_shifts(row)
-    if row.format.name == "fp16":
+    if row.format.name in HALVES:
         wide = _two_sums(row.wider(), shifts)
-        (softmax[row.label],) = row.once([row.share], [wide], mpf(2) ** -38)
+        lost = mpf(2) ** -38 if row.format.name == "fp16" else 0
+        (softmax[row.label],) = row.once([row.share], [wide], lost)
     else:
         softmax[row.label] = _two_sums(row, shifts)
     return softmax

@@ -20,7 +20,7 @@ from tests.strategies import formats
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Format, Any, Any]:
     """Two numbers of moderate exponent, so that nothing overflows and no product underflows."""
-    format = draw(formats)
+    format = draw(formats.filter(lambda format: format.name in FORMATS))
     reach = {"fp16": 3, "fp32": 30, "fp64": 200}[format.name]
     numbers = []
     for _ in range(2):

@@ -17,7 +17,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from numerics import FORMATS, FP16, Format
+from bench.inputs.formats import FORMATS
+from numerics import FP16, Format
 from numerics.exact import decimals, halves, rounding, values
 from numerics.exact.rounding import lowest_unit, nearest, nearest_fp64
 from numerics.formats import FloatArray

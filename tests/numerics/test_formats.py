@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import bench.inputs.formats as here
 from numerics import FORMATS, Format, format_of
 
 
@@ -15,7 +16,7 @@ def test_constants_are_those_of_numpy(format: Format) -> None:
     assert 2 * format.unit_roundoff == info.eps
 
 
-@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("format", here.FORMATS.values(), ids=here.FORMATS)
 def test_exp_thresholds_are_sharp(format: Format) -> None:
     import mpmath
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from numerics import FORMATS, METHODS, OPERATIONS, Format, Method, naive_softmax
+from bench.inputs.formats import FORMATS
+from numerics import BF16, METHODS, OPERATIONS, Format, Method, naive_softmax
 from numerics.method import arguments
 
 INF, NAN = math.inf, math.nan
@@ -16,11 +17,16 @@ CELLS = [
     pytest.param(method, FORMATS[name], id=f"{method.name}-{name}")
     for method in GUARDED
     for name in method.formats
+    if name in FORMATS
 ]
 
 
 def assert_equal(got: object, expected: object, format: Format) -> None:
     """Equal to the rounded constant, up to the rounding of a logarithm in fp64 (one ulp)."""
+    if format == BF16:  # NumPy counts the ulps of its own formats
+        codes = [np.asarray(value, format.dtype).view(np.int16) for value in (got, expected)]
+        assert (abs(codes[0] - codes[1]) <= 1).all()
+        return
     np.testing.assert_array_max_ulp(
         np.asarray(got), np.asarray(expected, format.dtype), maxulp=1, dtype=format.dtype.type
     )
@@ -120,11 +126,13 @@ def test_one_special_row_beside_one_ordinary_row(method: Method, format: Format,
         labels = np.array([1, 2])
         for call in (method.softmax, method.log_softmax, method.log_sum_exp):
             one_by_one = np.stack([call(row) for row in x])
-            np.testing.assert_array_equal(call(x), one_by_one)
+            np.testing.assert_array_equal(call(x).astype(np.float64), one_by_one.astype(np.float64))
             at = rows.index(ordinary)
             assert np.isfinite(one_by_one[at]).all()
             elementwise_infinity = name == "+inf" and one_by_one.ndim == 2
             is_nan = np.isnan(one_by_one[1 - at]).all()
             assert is_nan == ("nan" in name or elementwise_infinity)
         losses = [method.cross_entropy(row, label) for row, label in zip(x, labels, strict=True)]
-        np.testing.assert_array_equal(method.cross_entropy(x, labels), losses)
+        np.testing.assert_array_equal(
+            method.cross_entropy(x, labels).astype(np.float64), np.array(losses, np.float64)
+        )

@@ -35,6 +35,7 @@ const title = (operation) => data.operations[operation][1];
 // --- Rows ---------------------------------------------------------------------------------------
 
 const at = (column, index) => (column === null ? null : column[index]);
+const listed = (column, index) => (column === null ? null : data.lists[column[index]]);
 
 function common(table, index) {
   const [subject, operation, format] = ["subject", "operation", "format"].map((name) => table[name][index]);
@@ -45,14 +46,14 @@ function errorRow(table, index) {
   const [name, family, reason] = data.cases[table.case[index]];
   const failures = data.failures[table.failures[index]];
   const kinds = data.kinds.flatMap((kind, i) => (failures[i] ? [`${grouped(failures[i])} ${kind}`] : []));
-  const worst = table.worst[index];
+  const worst = data.lists[table.worst[index]];
   return {
     ...common(table, index), case: name, family, reason,
     max: at(table.max_ulp, index), mean: at(table.mean_ulp, index),
     bound: at(table.claim_bound_ulp, index), ratio: at(table.claim_ratio, index),
     failures: failures.reduce((sum, count) => sum + count, 0), kinds: kinds.join(", "),
     elements: table.elements[index], failed: failures[0] + failures[1] > 0,
-    survival: at(table.survival, index), widths: at(table.widths, index),
+    survival: listed(table.survival, index), widths: listed(table.widths, index),
     cell: data.texts[table.text[index]], shade: data.shades[table.shade[index]], worst,
   };
 }
@@ -64,12 +65,13 @@ function speedRow(table, index) {
   };
 }
 
+const shared = (table) => Object.fromEntries(Object.entries(table).map(([name, place]) => [name, data.columns[place]]));
 const rowsOf = (table, row) => table.subject.map((_, index) => row(table, index));
 const made = new Map();
 function rows(name) {
   const key = `${name} ${state.run}`;
   const run = data.runs[state.run];
-  if (!made.has(key)) made.set(key, rowsOf(run[name], name === "errors" ? errorRow : speedRow));
+  if (!made.has(key)) made.set(key, name === "errors" ? rowsOf(shared(run.errors), errorRow) : rowsOf(run.speed, speedRow));
   return made.get(key);
 }
 
@@ -97,7 +99,7 @@ function sorted(found, [key, direction]) {
 // --- What is shown, kept in the address ---------------------------------------------------------
 
 const present = Object.fromEntries(["operation", "format"].map((name) => [
-  name, [...new Set(data.runs.flatMap((run) => [...run.errors[name], ...run.speed[name]]))].sort((a, b) => a - b),
+  name, [...new Set(data.runs.flatMap((run) => [...data.columns[run.errors[name]], ...run.speed[name]]))].sort((a, b) => a - b),
 ]));
 const families = [...new Set(data.cases.map((entry) => entry[1]))].sort();
 const indexOf = (list, value) => Math.max(list.indexOf(value), 0);

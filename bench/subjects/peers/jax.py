@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bench.inputs.formats import FORMATS
 from bench.subjects.peers.peer import Peer
 
 
@@ -37,4 +38,5 @@ def peer() -> Peer:
             "cross_entropy": compiled(cross_entropy),
             "cross_entropy_gradient": compiled(jax.grad(loss)),
         },
+        formats=tuple(FORMATS),
     )

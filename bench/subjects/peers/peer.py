@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.inputs.formats import USUAL
 from bench.subjects.subject import Subject
-from numerics import FORMATS
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Peer:
     version: str
     to_native: Callable[[Any], Any]
     operations: Mapping[str, Callable[..., Any]]
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = USUAL
     fixed_axis: tuple[str, ...] = ()
     keepdims: tuple[str, ...] = ()
+    to_numpy: Callable[[Any], Any] = np.asarray
 
     def subject(self) -> Subject:
         """The library on NumPy arrays; claims nothing."""
@@ -41,7 +42,7 @@ class Peer:
         )
 
     def _on_numpy(self, operation: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arrays, axis=-1, **options: np.asarray(
+        return lambda *arrays, axis=-1, **options: self.to_numpy(
             operation(*map(self.to_native, arrays), axis=axis, **options)
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.subjects.arrays import torch_tensor
+from bench.inputs.formats import FORMATS
+from bench.subjects.arrays import of_torch, torch_tensor
 from bench.subjects.peers.peer import Peer
 
 
@@ -35,4 +36,6 @@ def peer() -> Peer:
             "cross_entropy": cross_entropy,
             "cross_entropy_gradient": gradient,
         },
+        formats=tuple(FORMATS),
+        to_numpy=of_torch,
     )

@@ -81,7 +81,7 @@ def test_masked_rows_keep_one_and_confident_rows_have_one_above() -> None:
         ("normal:5:inf", "expected normal:K:SCALE"),
         ("masked:99999", "expected masked:K"),
         ("x0:3", "expected x0"),
-        ("pairs", "of fp16 alone, not of fp32"),
+        ("pairs", "of formats of 16 bits, not of fp32"),
     ],
 )
 def test_other_names_are_refused(name: str, said: str) -> None:

@@ -36,14 +36,20 @@ def read(path: Path) -> Elements:
     return Elements(path.read_text(encoding="utf-8"))
 
 
+def errors_of(shown: dict[str, Any], run: int) -> dict[str, Any]:
+    """The columns of a run's errors, which runs share."""
+    return {name: shown["columns"][at] for name, at in shown["runs"][run]["errors"].items()}
+
+
 def decoded(shown: dict[str, Any]) -> list[witness_script.Script]:
     """The scripts of a page, as its own script puts them together."""
-    kept = [worst for run in shown["runs"] for worst in run["errors"]["worst"]]
+    runs = range(len(shown["runs"]))
+    kept = [shown["lists"][at] for run in runs for at in errors_of(shown, run)["worst"]]
     texts = shown["texts"]
     return [
         witness_script.Script(*(texts[place] for place in worst[4:]))
         for worst in kept
-        if isinstance(worst, list)
+        if not isinstance(worst, int)
     ]
 
 

@@ -29,7 +29,7 @@ from bench.truth.reference import compute
 from numerics import FORMATS
 from tests.bench.content import run_content
 from tests.bench.show.conftest import HOSTILE
-from tests.bench.show.pages import decoded, read
+from tests.bench.show.pages import decoded, errors_of, read
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,7 +74,7 @@ def test_a_page_holds_every_record_and_every_plot(
     elements = read(reference_page)
     shown = json.loads(elements.data)
     (of_run,) = shown["runs"]
-    errors = of_run["errors"]
+    errors = errors_of(shown, 0)
     assert len(errors["subject"]) == len(reference.accuracy)
     assert len(of_run["speed"]["subject"]) == len(reference.throughput)
     for index in range(0, len(reference.accuracy), 97):
@@ -99,12 +99,12 @@ def test_a_page_draws_from_what_a_report_draws(
 ) -> None:
     """Survival counts, errors by length and bounds come to the browser as they were measured."""
     shown = json.loads(read(reference_page).data)
-    errors = shown["runs"][0]["errors"]
+    errors, lists = errors_of(shown, 0), shown["lists"]
     assert len(shown["thresholds"]) >= max(map(len, reference.accuracy["survival"]))
     for index, record in enumerate(reference.accuracy.to_dict("records")):
-        assert (errors["survival"][index] or []) == record["survival"]
+        assert (lists[errors["survival"][index]] or []) == record["survival"]
         assert errors["elements"][index] == np.nan_to_num(record["elements"])
-        widths = errors["widths"][index] or []
+        widths = lists[errors["widths"][index]] or []
         if not record["case"].startswith("widths"):
             assert not widths
             continue
@@ -199,9 +199,10 @@ def test_a_witness_that_is_none_makes_no_script(wrong: dict[str, Any]) -> None:
     assert not witness.is_sound(WITNESS | wrong)
     content = run_content()
     content["softmax"]["records"][0]["worst"] = WITNESS | wrong
-    first = page_data.data([_loaded(content)])["runs"][0]["errors"]["worst"]
-    assert isinstance(first[0], int)
-    assert isinstance(first[1], list)
+    shown = page_data.data([_loaded(content)])
+    first, second = (shown["lists"][place] for place in errors_of(shown, 0)["worst"][:2])
+    assert isinstance(first, int)
+    assert isinstance(second, tuple)
 
 
 def _loaded(content: dict[str, Any]) -> run_file.Run:
@@ -261,7 +262,8 @@ def test_what_has_no_script_says_why() -> None:
     third["case"] = "of another house"
     third["worst"] = WITNESS | {"x": None, "width": 4096}
     shown = page_data.data([_loaded(content)])
-    reasons = [shown["texts"][place] for place in shown["runs"][0]["errors"]["worst"][:3]]
+    places = errors_of(shown, 0)["worst"][:3]
+    reasons = [shown["texts"][shown["lists"][place]] for place in places]
     assert "does not keep" in reasons[0]
     assert reasons[1] == "raised: ValueError: no"
     assert "4096 elements" in reasons[2]
@@ -319,7 +321,7 @@ def test_the_committed_runs_of_all_versions_fit_into_a_page() -> None:
 def test_a_brief_run_that_keeps_no_zeros_has_no_failures() -> None:
     run = run_file.load(ROOT / "results" / "runs" / "versions" / "bench-numpy20.json.xz")
     shown = page_data.data([run])
-    (errors,) = (one["errors"] for one in shown["runs"])
+    errors = errors_of(shown, 0)
     assert errors["mean_ulp"] is None
     assert shown["failures"][errors["failures"][0]] == (0, 0, 0, 0)
     assert shown["texts"][errors["text"][0]] == tables.error_cell(run.accuracy.iloc[0]) == "0.91"

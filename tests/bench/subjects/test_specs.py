@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
+from bench.inputs.formats import FORMATS
 from bench.runs import run_file
 from bench.show import tables
 from bench.subjects import specs
 from bench.subjects.peers import libraries, onnx_model
 from bench.subjects.specs import SpecError, load
-from numerics import FORMATS
 from numerics.method import arguments
 
 ROOT = Path(__file__).parents[3]

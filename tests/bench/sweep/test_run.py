@@ -315,4 +315,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["sweep", "--merge", str(output), "-o", str(tmp_path / "again.json")]) == 0
     assert (tmp_path / "again.json").read_bytes() == output.read_bytes()
     assert main(["sweep", "exact", "--family", "pairs", "-o", str(output)]) == 2
-    assert "'pairs': of fp16 alone, not of fp32" in capsys.readouterr().err
+    assert "'pairs': of formats of 16 bits, not of fp32" in capsys.readouterr().err
