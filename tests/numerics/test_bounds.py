@@ -149,6 +149,31 @@ def test_sums_of_positive_numbers_err_by_at_most_their_depth(format_name: str, l
     assert error <= (1 + Fraction(format.unit_roundoff)) ** depth - 1
 
 
+def additions(depths: list[int]) -> int:
+    """Those on the longest way through NumPy's `pairwise_sum`, which adds so deep terms up."""
+    n = len(depths)
+    if n < 8:
+        total, rest = depths[0], depths[1:]
+    elif n <= 128:
+        eight = depths[:8]
+        for i in range(8, n - n % 8):
+            eight[i % 8] = max(eight[i % 8], depths[i]) + 1
+        total, rest = max(eight) + 3, depths[n - n % 8 :]
+    else:
+        half = n // 2 // 8 * 8
+        return 1 + max(additions(depths[:half]), additions(depths[half:]))
+    for depth in rest:
+        total = max(total, depth) + 1
+    return total
+
+
+def test_depth_is_that_of_numpys_loop() -> None:
+    """With the first number in it, or added last."""
+    for n in (*range(2, 300), 600, 1000, 4096, 50_257):
+        in_one, apart = additions([0] * n), 1 + additions([0] * (n - 1))
+        assert summation_depth(n) == max(in_one, apart), n
+
+
 def test_depth_is_far_below_sequential_and_never_below_logarithmic() -> None:
     for length in range(1, 2000):
         assert math.ceil(math.log2(length)) <= summation_depth(length) <= max(length - 1, 0)
