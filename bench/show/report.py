@@ -50,7 +50,7 @@ def write(
     texts: dict[Path, bytes] = {}
     if into_committed:
         by_version = versions.load([committed / VERSIONS])
-        for some in track(*versions.made(by_version)):
+        for some in track(*versions.made(by_version, committed=True)):
             made |= some
         found = kept.load(committed.parent, shown[-1], by_version)
         for path, text in documents.filled(committed.parent, found).items():

@@ -23,18 +23,19 @@ def write(
 ) -> str:
     """Write the page and the pictures; returns the table of the page that says most."""
     shown = load(files or [committed / VERSIONS], labels)
-    content = [named for some in track(*made(shown)) for named in some.items()]
+    into_committed = output.resolve() == committed.resolve()
+    content = [named for some in track(*made(shown, into_committed)) for named in some.items()]
     write_all({output / name: data for name, data in content})
     return (
-        f"{steps(shown)}\n\nTables:   {output / 'versions.md'}\nPictures: {output}/versions-*.svg"
+        f"{steps(shown)}\n\nTables:   {output / 'versions.md'}\nPictures: {output}/versions-*.png"
     )
 
 
-def made(shown: Sequence[Run]) -> tuple[Iterator[dict[str, bytes]], int]:
+def made(shown: Sequence[Run], committed: bool) -> tuple[Iterator[dict[str, bytes]], int]:
     """Name and content of every file, some at a time, and how many times."""
     from bench.show import drawing, version_plots
 
-    wanted = drawing.jobs(shown, version_plots.figures(shown))
+    wanted = drawing.jobs(shown, version_plots.figures(shown), committed=committed)
     pages = {"versions.md": page(shown).encode()}
     if (pair := ends_of_upgrade(shown)) is not None:
         pages["upgrade.md"] = upgrade(*pair).encode()
