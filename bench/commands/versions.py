@@ -17,9 +17,9 @@ def add(commands: Any) -> None:
     versions = commands.add_parser(
         "versions",
         help="draw largest errors, times and same bits by NumPy version",
-        description="Write versions.md and three pictures (PNG, and SVG elsewhere than in results/): "
-        "largest ulp error, time and records with the same bits, by version. Prints how each run "
-        "differs from the first.",
+        description="Write versions.md and three pictures (PNG, and SVG but in results/): largest "
+        "ulp error, time and records with the same bits, by version. Prints how each run differs "
+        "from the first.",
     )
     versions.add_argument(
         "files",
