@@ -41,11 +41,12 @@ WIDTH, MOST_LINES = 110, 3
 
 def conclusion(verdict: Verdict) -> str:
     """The verdict in one sentence of plain English."""
-    return f"{_name(verdict)}: {'; '.join(_said(verdict))}."
+    formulas = list(why_words.phrases(verdict))
+    return f"{_name(verdict)}: {'; '.join([*_said(verdict), *formulas])}."
 
 
 def in_lines(verdict: Verdict) -> str:
-    """The same, a line for each thing that was found."""
+    """The same, a line for each thing that was found; of formulas the screen says more."""
     return "\n".join([f"{_name(verdict)}:", *(f"  {line}" for line in _said(verdict))])
 
 
@@ -63,7 +64,6 @@ def _said(verdict: Verdict) -> list[str]:
     said = [*_errors(measured), _failures(verdict), _special(measured), *_other(found)]
     said += [
         _bits(found, any(cell.ways[1:] for cell in measured)),
-        *why_words.phrases(verdict),
         *_times(verdict),
         *_absent(verdict),
         f"at effort {verdict.effort}",

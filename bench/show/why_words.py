@@ -66,15 +66,13 @@ def _formula(group: Sequence[Cell]) -> str:
     if not found[0].name:
         return _unknown(found)
     told = ", ".join(
-        f"{percent(one.share)} of {one.telling:,} telling outputs{f' in {cell.format}' * several}"
+        f"{percent(one.share)} of {one.telling:,}{f' in {cell.format}' * several}"
         for one, cell in zip(found, group, strict=True)
         for several in [len(group) > 1]
     )
     following = max(found, key=lambda one: one.next_share or 0.0)
-    rival = f" (next: {following.next_name}, {percent(following.next_share)})"
-    return f"computes as {found[0].name}{_or(found[0])}: {told}" + (
-        rival if following.next_name else ""
-    )
+    rival = f" (next: {percent(following.next_share)})" if following.next_name else ""
+    return f"computes as {found[0].name}{_or(found[0])}: {told} telling outputs{rival}"
 
 
 def _or(found: Explanation) -> str:

@@ -211,7 +211,7 @@ def _cell(found: Explanation) -> Verdict:
         ),
         (
             Explanation("a", 1.0, 50, "b", 0.1, ["c"], [Habit("d", 0.999, 1000)], nearest=0.5),
-            "computes as a or as c: 100 % of 50 telling outputs (next: b, 10 %); "
+            "computes as a or as c: 100 % of 50 telling outputs (next: 10 %); "
             "d (99.90 % of 1,000)",
         ),
         (
