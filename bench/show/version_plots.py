@@ -79,7 +79,8 @@ def error_by_version(runs: Sequence[Run]) -> Figure:
     """Largest ulp error of ordinary rows."""
     y_label = "largest ulp error of ordinary rows (beyond 10¹⁷: on the edge)"
     shown = operations(runs)
-    drawn, grid = panels(2.625 * len(shown), shown, "NumPy", y_label)
+    height = max(2.625 * len(shown), 5.25)  # room for the label of y
+    drawn, grid = panels(height, shown, "NumPy", y_label)
     names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         ax.set(yscale="log")

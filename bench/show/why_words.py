@@ -65,14 +65,15 @@ def _formula(group: Sequence[Cell]) -> str:
     found = [_explanation(cell) for cell in group]
     if not found[0].name:
         return _unknown(found)
+    names = [cell.format for cell in group]
+    said = [" telling outputs", *[""] * len(names[1:])]
     told = ", ".join(
-        f"{percent(one.share)} of {one.telling:,}{f' in {cell.format}' * several}"
-        for one, cell in zip(found, group, strict=True)
-        for several in [len(group) > 1]
+        f"{percent(one.share)} of {one.telling:,}{outputs}{f' in {name}' * bool(names[1:])}"
+        for one, name, outputs in zip(found, names, said, strict=True)
     )
     following = max(found, key=lambda one: one.next_share or 0.0)
     rival = f" (next: {percent(following.next_share)})" if following.next_name else ""
-    return f"computes as {found[0].name}{_or(found[0])}: {told} telling outputs{rival}"
+    return f"computes as {found[0].name}{_or(found[0])}: {told}{rival}"
 
 
 def _or(found: Explanation) -> str:

@@ -260,7 +260,7 @@ def test_committed_pictures_are_drawn_from_the_committed_run(
             assert drawing.source([reference]).encode() in picture, f"{figure}.{kind} is stale"
     by_version = committed_versions
     for figure in version_plots.figures(by_version):
-        for kind in drawing.kinds(figure):
+        for kind in drawing.kinds(figure, committed=True):
             picture = (RESULTS / f"{figure}.{kind}").read_bytes()
             assert drawing.source(by_version).encode() in picture, f"{figure}.{kind}"
 
