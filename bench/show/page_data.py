@@ -18,9 +18,9 @@ from bench.runs.records import SURVIVAL_THRESHOLDS
 from bench.runs.run_file import operations
 from bench.show import witness_script
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
-from bench.show.tables import provenance
+from bench.show.tables import formats_of, provenance
 from bench.subjects.subject import printable
-from numerics import FORMATS, OPERATIONS
+from numerics import ALL_FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
     places = {
         "subject": Kept(subjects(runs)),
         "operation": Kept(OPERATIONS),
-        "format": Kept(list(FORMATS)),
+        "format": Kept([n for n in ALL_FORMATS if any(n in formats_of(run) for run in runs)]),
     }
     measured = [_run(run, places, axes) for run in runs]
     shown = [run | {"errors": _shared(run["errors"], axes["columns"])} for run in measured]

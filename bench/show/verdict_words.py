@@ -41,12 +41,11 @@ WIDTH, MOST_LINES = 110, 3
 
 def conclusion(verdict: Verdict) -> str:
     """The verdict in one sentence of plain English."""
-    formulas = list(why_words.phrases(verdict))
-    return f"{_name(verdict)}: {'; '.join([*_said(verdict), *formulas])}."
+    return f"{_name(verdict)}: {'; '.join(_said(verdict))}."
 
 
 def in_lines(verdict: Verdict) -> str:
-    """The same, a line for each thing that was found; of formulas the screen says more."""
+    """The same, a line for each thing that was found."""
     return "\n".join([f"{_name(verdict)}:", *(f"  {line}" for line in _said(verdict))])
 
 
@@ -143,12 +142,15 @@ def _bits(found: Sequence[Finding], presented: bool) -> str:
 
 
 def _times(verdict: Verdict) -> Iterator[str]:
+    found = []
     for to in OWN:
         ratios = [verdict.time_ratio(c.operation, c.format, to) for c in verdict.cells]
         taken = [ratio for ratio in ratios if ratio is not None]
         if taken:
             both = dict.fromkeys(figure(end) for end in (min(taken), max(taken)))
-            yield f"takes {' to '.join(both)} times as long as our method `{to}`"
+            found.append(f"{' to '.join(both)} times as long as our method `{to}`")
+    if found:
+        yield f"takes {', '.join(found)}"
 
 
 # --- A screen ------------------------------------------------------------------------------------

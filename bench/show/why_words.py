@@ -23,20 +23,15 @@ RIGHT = 0.999
 
 
 def lines(verdict: Verdict) -> Iterator[str]:
-    """A line for each formula of an operation, and one for what helps against it."""
+    """A line for each formula of an operation, and one for what helps, once for all formats."""
+    by_cure: dict[tuple[str, str], list[Cell]] = {}
     for group in _groups(verdict):
         first = _explanation(group[0])
         yield f"{_place(group)}: {_formula(group)}{_habits(first)}"
         if first.cure:
-            yield f"  {cure(group)}"
-
-
-def phrases(verdict: Verdict) -> Iterator[str]:
-    """What is computed and how, for the one sentence: formulas that have a name."""
-    for group in _groups(verdict):
-        found = _explanation(group[0])
-        if found.name:
-            yield f"{_place(group)} computes as {found.name}{_or(found)}"
+            by_cure.setdefault((group[0].operation, first.cure), []).extend(group)
+    for (operation, _), cells in by_cure.items():
+        yield f"{TITLES[operation]}: {cure(cells)}"
 
 
 def _groups(verdict: Verdict) -> list[list[Cell]]:
