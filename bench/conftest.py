@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--effort",
         choices=EFFORTS,
         default="normal",
-        help="how many cases, shapes and rounds: quick (under 60 s), normal (about 2 minutes; "
+        help="how many cases, shapes and rounds: quick (under 60 s), normal (under 3 minutes; "
         "default) or full",
     )
     group.addoption(
