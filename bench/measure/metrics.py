@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.runs.records import SURVIVAL_THRESHOLDS, Summary
-from bench.truth.exact import Exact
+from bench.truth.exact import NARROW, Exact
 from numerics.formats import FloatArray, Format
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -159,14 +159,16 @@ def bits(batches: Sequence[FloatArray]) -> str:
 
 
 def exact_hex(exact: Exact, index: int) -> str:
-    """The exact value as a hexadecimal literal, with as many digits as `Exact` carries.
+    """The exact value as a hexadecimal literal, to a multiple of 2^-20 ulp and no further.
 
-    `float.fromhex` takes it, rounding to the nearest double.
+    That is what the certified oracle promises: of a value far below the smallest subnormal number
+    it knows no digit, and 0 is printed. `float.fromhex` takes it, rounding to the nearest double.
     """
     significand = float(exact.significand[index])
     if not math.isfinite(significand):
         return significand.hex()
-    value = Fraction(significand) + Fraction(float(exact.fraction[index]))
+    grid = Fraction(NARROW)
+    value = Fraction(significand) + round(Fraction(float(exact.fraction[index])) / grid) * grid
     if value == 0:
         return "0x0p+0"
     digits = abs(value.numerator)

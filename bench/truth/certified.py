@@ -22,8 +22,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bench.truth.exact import Exact
-from bench.truth.places import AT_POWER, NARROW, SURE, UNSURE, Places, places
+from bench.truth.exact import NARROW, Exact
+from bench.truth.places import AT_POWER, SURE, UNSURE, Places, places
 from numerics.exact import decimals
 from numerics.exact.decimals import Interval
 from numerics.exact.rounding import lowest_unit, magnitudes

@@ -18,6 +18,9 @@ from numerics.formats import FloatArray, Format
 
 Parts: TypeAlias = tuple[int, float, int]
 
+NARROW = 2.0**-20
+"""Ulps that a fraction may be off by, where the certified oracle gives it."""
+
 
 class DisagreementError(RuntimeError):
     """mpmath says something else than the certified oracle; `row` is the file that has the row."""

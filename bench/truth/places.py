@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.truth.exact import Exact
+from bench.truth.exact import NARROW, Exact
 from numerics.eft import fast_two_sum, two_sum
 from numerics.exact.blocks import SHORT
 from numerics.exact.rounding import lowest_unit
 from numerics.exact.values import Enclosure
 from numerics.formats import FloatArray, Format
 
-NARROW = 2.0**-20
-"""Ulps that a fraction may be off by."""
 SURE, UNSURE, AT_POWER = range(3)
 """What is known: all; too little; all but whether it is below the power of two that it is next to.
 

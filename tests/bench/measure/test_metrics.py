@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -128,17 +129,25 @@ def test_hash_of_bits_sees_one_ulp_and_the_sign_of_zero_but_one_nan() -> None:
 
 @given(
     significand=st.integers(-(2**53), 2**53),
-    fraction=st.floats(-0.5, 0.5, width=32),
+    fraction=st.floats(-0.5, 0.5),
     exponent=st.integers(-1074, 900),
 )
-def test_exact_hex_reads_back_as_the_nearest_double(
+def test_exact_hex_has_the_digits_that_an_oracle_promises_and_no_others(
     significand: int, fraction: float, exponent: int
 ) -> None:
-    from fractions import Fraction
-
     exact = Exact(np.array([float(significand)]), np.array([fraction]), np.array([exponent]))
-    value = (significand + Fraction(fraction)) * Fraction(2) ** exponent
-    assert float.fromhex(exact_hex(exact, 0)) == float(value)
+    digits, _, power = exact_hex(exact, 0).replace("0x", "").partition("p")
+    whole, _, after = digits.partition(".")
+    printed = int(whole + after, 16) * Fraction(2) ** (int(power) - 4 * len(after))
+    in_ulps = printed / Fraction(2) ** exponent
+    assert abs(in_ulps - significand - Fraction(fraction)) <= Fraction(1, 2**21)
+    assert (in_ulps * 2**20).denominator == 1
+    assert float.fromhex(exact_hex(exact, 0)) == float(printed)
+
+
+def test_of_a_value_that_is_lost_below_the_format_no_digit_is_printed() -> None:
+    exact = Exact(np.array([0.0]), np.array([1.5 * 2.0**-474]), np.array([-24]))
+    assert exact_hex(exact, 0) == "0x0p+0"
 
 
 @given(data=st.data(), format=formats, fraction=st.floats(-0.5, 0.5))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench.inputs.cases import Batch, at_effort
 from bench.truth import audit, certified, places, reference
-from bench.truth.exact import DisagreementError, Exact
+from bench.truth.exact import NARROW, DisagreementError, Exact
 from numerics import ELEMENTWISE, FORMATS, FP32, FP64, OPERATIONS, Format
 from numerics.exact.rounding import lowest_unit
 from numerics.exact.stages import STAGES
@@ -117,7 +117,7 @@ def test_an_enclosure_is_sure_only_if_all_of_it_is_at_one_place(format: Format) 
             place = (middle * scale) / Fraction(2) ** int(found.exponent[i])
             fraction = place - Fraction(sign[i] * found.significand[i])
             assert abs(fraction - Fraction(sign[i] * found.fraction[i])) <= Fraction(2) ** -50
-            assert slack * scale <= Fraction(places.NARROW) * Fraction(2) ** int(found.exponent[i])
+            assert slack * scale <= Fraction(NARROW) * Fraction(2) ** int(found.exponent[i])
         elif expected and slack * scale < Fraction(2) ** (int(found.exponent[i]) - 24):
             # Refused for nothing only beside a power of two, or within a rounding of a midpoint.
             around = 2 * slack * scale + Fraction(2) ** (int(found.exponent[i]) - 50)
