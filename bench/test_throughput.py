@@ -10,6 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.inputs.cases import SEED
 from bench.inputs.formats import FORMATS
+from bench.measure.timing import settle_heap
 from bench.subjects.subject import Subject
 from numerics.method import arguments
 
@@ -29,6 +30,7 @@ def test_throughput(
     given = arguments(operation, x, labels)
     _refuse_to_time_what_writes(subject.functions[operation], given)
     benchmark.group = f"{operation} {format_name} {rows}x{columns}"
+    settle_heap()
     with np.errstate(all="ignore"):
         benchmark(subject.functions[operation], *given)
     if benchmark.stats is not None:

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Call: TypeAlias = Callable[[], Any]
+HEAP_BYTES = 2**25 - 2**16
+"""Just below the largest array that glibc ever takes from its heap: DEFAULT_MMAP_THRESHOLD_MAX."""
 SCHEDULED = Path("/proc/thread-self/schedstat")
 """Linux: nanoseconds on a processor, nanoseconds waiting for one, and how often."""
 
@@ -38,6 +40,16 @@ class Cell:
         return statistics.median(one / other for one, other in pairs)
 
 
+def settle_heap() -> None:
+    """Let the allocator keep what is freed, as in any process that has freed a large array before.
+
+    glibc starts by giving back all temporaries of more than 128 KiB, and takes larger ones for
+    small as soon as one was freed. Until then each of them costs page faults: the same call takes
+    two to five times as long in one process as in another, and says nothing of the function.
+    """
+    np.empty(HEAP_BYTES, np.uint8)
+
+
 def interleaved(
     calls: dict[str, Call],
     rounds: int,
@@ -52,6 +64,7 @@ def interleaved(
     round begins with another call (A B C, B C A, ...): so none always comes after the same one, and
     finds memory as that has left it.
     """
+    settle_heap()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + limit
     with np.errstate(all="ignore"):

@@ -12,8 +12,9 @@ from mpmath import mp
 
 from bench.inputs.formats import FORMATS
 from numerics import METHODS, OPERATIONS, Format, bounds
-from numerics.facts import RowFacts
+from numerics.facts import Bound, RowFacts
 from numerics.formats import FloatArray
+from numerics.online import BLOCK
 from tests.numerics import by_hand
 
 INF, NAN = math.inf, math.nan
@@ -107,8 +108,13 @@ def test_the_bound_of_a_row_is_that_of_the_row_alone(
     """In company of rows of every kind, some of which claim nothing or are special."""
     kinds = [x[:2] for x in rows(format).values() if len(x) > 1]
     kinds += [[INF, 0.0], [NAN, 0.0], [-INF, -INF]]
+    rising = np.linspace(0.0, 3.0, 3 * BLOCK).tolist()
+    for company in (kinds, [rising, rising[::-1], [1.0] * len(rising)]):
+        _each_alone_as_together(company, bounds.of(method)[operation], format)
+
+
+def _each_alone_as_together(kinds: list[list[float]], bound: Bound, format: Format) -> None:
     labels = np.arange(len(kinds)) % 2
-    bound = bounds.of(method)[operation]
     together = bound(facts(kinds, format, labels))
     assert len(together) == len(kinds)
     for x, label, of_row in zip(kinds, labels, together, strict=True):

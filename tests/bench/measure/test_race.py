@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +36,29 @@ def test_rounds_are_interleaved_and_begin_with_another_call() -> None:
     seconds = timing.interleaved(calls, 3)
     assert "".join(order) == "ab" + "ab" + "ba" + "ab"  # the first is not counted
     assert [len(rounds) for rounds in seconds.values()] == [3, 3]
+
+
+PAGE_FAULTS = """
+import resource, numpy as np
+from bench.measure import timing
+{first}
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3): [np.ones(2**16) for _ in range(8)]
+before = faults()
+for _ in range(10): [np.ones(2**16) for _ in range(8)]
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other habits")
+def test_no_round_pays_for_pages_that_the_last_one_had() -> None:
+    """The fault planted: without what `interleaved` does first, every round does."""
+    faults = {}
+    for first in ("", "timing.interleaved({'a': int}, 1)"):
+        code = PAGE_FAULTS.format(first=first)
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        faults[first] = int(said.stdout)
+    assert min(faults.values()) < 10 <= faults[""], faults
 
 
 @pytest.mark.parametrize(("seconds", "number"), [(2.0**-13, 8), (2.0**-9, 1), (2.0**-3, 1)])
