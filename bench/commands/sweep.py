@@ -59,7 +59,14 @@ def add(commands: Any) -> None:
         metavar="FILE.json",
         help="make one file of these",
     )
-    swept.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json")
+    swept.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE.json",
+        help="compressed if it ends in .json.xz",
+    )
 
 
 def _chunks(text: str) -> tuple[int, int]:

@@ -40,8 +40,8 @@ def _hunted(folder: Path, format: Format) -> Iterator[FloatArray]:
 
 
 def _swept(folder: Path, format: Format) -> Iterator[FloatArray]:
-    for path in sorted(folder.glob("*.json")):
-        for part in sweep_file.load(path)["parts"]:
+    for content in sweep_file.all_of(folder).values():
+        for part in content["parts"]:
             if part["format"] == format.name:
                 yield from _witnesses(part["cells"], format)
 

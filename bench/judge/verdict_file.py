@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from bench.measure.slow_paths import Pace
 from bench.measure.sums import Sums
 from bench.runs import run_file
 from bench.runs.environment import environment
-from bench.runs.files import RunFileError, to_json, write_whole
+from bench.runs.files import RunFileError, to_json, write_packed
 
 SCHEMA = 2
 
@@ -44,8 +43,7 @@ def _machine() -> str:
 
 def save(path: Path, verdicts: Sequence[Verdict]) -> None:
     """Write a verdict file, whole or not at all; compressed if its name ends in .xz."""
-    data = to_json(content(verdicts)).encode()
-    write_whole(path, lzma.compress(data) if path.suffix == ".xz" else data)
+    write_packed(path, to_json(content(verdicts)))
 
 
 def load(path: Path) -> tuple[list[Verdict], dict[str, Any]]:

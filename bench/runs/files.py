@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import signal
 import tempfile
@@ -27,6 +28,13 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write beside, flush, rename: a reader sees the old file or the new one, never a part."""
     write_all({path: data})
+
+
+def write_packed(path: Path, data: str) -> None:
+    """The same, compressed if the name ends in .xz; the same text has the same bytes."""
+    text = data.encode()
+    packed = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME) if path.suffix == ".xz" else text
+    write_whole(path, packed)
 
 
 def write_all(files: Mapping[Path, bytes | str]) -> None:

@@ -96,7 +96,7 @@ def committed(folder: Path) -> tuple[Files, Files]:
 
     SweepError where sweeps share a chunk: its outputs would count twice.
     """
-    sweeps = {path: sweep_file.load(path) for path in sorted((folder / SWEEPS).glob("*.json"))}
+    sweeps = sweep_file.all_of(folder / SWEEPS)
     parts = [(path.name, part) for path, content in sweeps.items() for part in content["parts"]]
     for one, other in combinations(parts, 2):
         sweep_file.check_apart([one], [other])

@@ -15,11 +15,13 @@ from typing import Any, TypeAlias
 
 from bench.inputs import families
 from bench.inputs.formats import FORMATS
-from bench.runs.files import write_whole
+from bench.runs import run_file
+from bench.runs.files import RunFileError, write_packed
 from bench.sweep import identity
 from bench.sweep.summary import Summary, merged
 
 SCHEMA = 1
+ENDS = (".json", ".json.xz")
 Named: TypeAlias = tuple[str, Mapping[str, Any]]
 """A part, and where it comes from."""
 
@@ -138,23 +140,28 @@ def content(made: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> dict
 
 
 def write(path: Path, what: Mapping[str, Any]) -> None:
-    """Write a file whole; the same content has the same bytes."""
-    write_whole(path, json.dumps(what, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write a file whole, packed if its name ends in .xz; the same content has the same bytes."""
+    write_packed(path, json.dumps(what, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def load(path: Path) -> dict[str, Any]:
     """A sweep file; SweepError for anything else."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(run_file.read(path))
         if found["schema"] != SCHEMA:
             raise ValueError("another schema")
         for part in found["parts"]:
             _joined([(path.name, part)])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (RunFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SweepError(
             f"{path}: not a file that `python -m bench sweep` wrote ({error})"
         ) from None
     return found
+
+
+def all_of(folder: Path) -> dict[Path, dict[str, Any]]:
+    """The sweep files of a folder."""
+    return {path: load(path) for ends in ENDS for path in sorted(folder.glob(f"*{ends}"))}
 
 
 def merged_files(paths: Sequence[Path]) -> dict[str, Any]:

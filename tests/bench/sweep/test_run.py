@@ -145,6 +145,14 @@ def test_parts_of_other_runs_are_merged(expected: bytes, tmp_path: Path) -> None
         sweep_file.merged_files([*files, tmp_path / "more.json"])
 
 
+def test_a_packed_file_is_small_and_says_the_same(expected: bytes, tmp_path: Path) -> None:
+    (tmp_path / "plain.json").write_bytes(expected)
+    plain = sweep_file.load(tmp_path / "plain.json")
+    sweep_file.write(tmp_path / "packed.json.xz", plain)
+    assert 2 * (tmp_path / "packed.json.xz").stat().st_size < len(expected)
+    assert [*sweep_file.all_of(tmp_path).values()] == [plain, plain]
+
+
 def test_files_of_other_subjects_and_operations_are_merged(tmp_path: Path) -> None:
     plan = replace(PLAN, families=("x0",), chunks=(0, 2))
     kinds = [
