@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-YOUNGER = ("cross_entropy_gradient",)
-"""Operations that came after the first run files: one without them is only older."""
 MAX_BYTES = 128 * 2**20
 """Run files above this size are refused: ten times a normal run."""
 MAX_EXPANSION = 200
@@ -180,7 +178,7 @@ def shared(runs: Sequence[Run]) -> list[Run]:
 
 
 def operations(runs: Sequence[Run]) -> list[str]:
-    """All operations, in their order, but those that are younger than all of the runs."""
+    """Those that any of the runs has, in their order."""
     tables = (table for run in runs for table in (run.accuracy, run.throughput))
     found = {str(name) for table in tables for name in table["operation"].unique()}
-    return [name for name in OPERATIONS if name in found or name not in YOUNGER]
+    return [name for name in OPERATIONS if name in found]

@@ -100,8 +100,8 @@ def test_a_hunt_that_finds_less_than_a_sample_contradicts_the_words(kept: Commit
 
 def test_no_output_of_a_sweep_counts_twice(tmp_path: Path) -> None:
     (tmp_path / "sweeps").mkdir()
-    swept = (ROOT / "results" / "sweeps" / "x0-fp16.json").read_text()
-    for name in ("one.json", "other.json"):
-        (tmp_path / "sweeps" / name).write_text(swept)
-    with pytest.raises(SweepError, match=r"one\.json and other\.json: an overlap"):
+    swept = (ROOT / "results" / "sweeps" / "x0-fp16.json.xz").read_bytes()
+    for name in ("one.json.xz", "other.json.xz"):
+        (tmp_path / "sweeps" / name).write_bytes(swept)
+    with pytest.raises(SweepError, match=r"one\.json\.xz and other\.json\.xz: an overlap"):
         known_tables.committed(tmp_path)

@@ -151,7 +151,7 @@ def test_committed_runs_are_of_all_versions_and_two_dispatch_levels(
     committed_versions: list[run_file.Run],
 ) -> None:
     files = sorted((RESULTS / committed.VERSIONS).iterdir())
-    assert max(path.stat().st_size for path in files) < 60_000
+    assert max(path.stat().st_size for path in files) < 70_000
     shown = committed_versions
     found = [run.environment["numpy"].rsplit(".", 1)[0] for run in shown]
     assert list(dict.fromkeys(found)) == ["1.26", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5"]
