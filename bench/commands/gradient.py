@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
         help="what is left of the gradient on ever more confident rows, of methods and libraries",
         description="The relative error of p_y - 1, the gradient of cross-entropy at the label, "
         "against the gap between its logit and the others: our methods, and the libraries that "
-        "are installed. A table; with -o FILE.json the figures, and the picture beside them.",
+        "are installed, in the formats of NumPy, and in bf16 where ml_dtypes is there. A table; "
+        "with -o FILE.json the figures, and the picture beside them.",
     )
     faded.add_argument(
         "-o", "--output", type=Path, metavar="FILE.json", help="keep it, and draw it beside that"
@@ -27,9 +28,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, keep and draw, print."""
+    from bench.inputs.formats import FORMATS
     from bench.measure import confidence
     from bench.show import confidence_plot
-    from numerics import FORMATS
 
     output: Path | None = options.output
     if output:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.inputs.cases import SEED, Batch
+from bench.inputs.formats import FORMATS
 from bench.measure import metrics
 from bench.runs.environment import environment
 from bench.runs.files import RunFileError
@@ -24,7 +25,7 @@ from bench.subjects.quiet import quiet
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import certified
 from bench.truth.exact import Exact
-from numerics import FORMATS, Format
+from numerics import Format
 
 OPERATION = "cross_entropy_gradient"
 GAPS = tuple(k / 2 for k in range(1, 91))

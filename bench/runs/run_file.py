@@ -22,7 +22,7 @@ from bench.runs.fields import plain
 from bench.runs.files import RunFileError
 from bench.runs.records import Invariance, Record
 from bench.runs.tables import accuracy_table, invariance_table, throughput_table
-from numerics import OPERATIONS
+from numerics import ALL_FORMATS, FORMATS, OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,3 +182,9 @@ def operations(runs: Sequence[Run]) -> list[str]:
     tables = (table for run in runs for table in (run.accuracy, run.throughput))
     found = {str(name) for table in tables for name in table["operation"].unique()}
     return [name for name in OPERATIONS if name in found]
+
+
+def formats(runs: Sequence[Run]) -> list[str]:
+    """NumPy's formats, and bf16 if any of the runs measured it."""
+    found = {str(name) for run in runs for name in run.accuracy["format"].unique()}
+    return [name for name in ALL_FORMATS if name in FORMATS or name in found]

@@ -12,7 +12,7 @@ from bench.measure.confidence import GAPS, Faded
 from bench.show.markdown import figure, markdown
 from bench.show.rendering import rendered
 from bench.show.style import STYLE, colour, legend
-from numerics import FORMATS, METHODS
+from numerics import ALL_FORMATS, METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,11 @@ def draw(found: Sequence[Faded]) -> Figure:
     """Relative error against the gap, a panel for each format; libraries are dashed."""
     names = list(dict.fromkeys(one.subject for one in found))
     drawn = Figure(figsize=(10, 5), layout="constrained")
-    axes = drawn.subplots(1, len(FORMATS), sharex=True, sharey=True)
-    for ax, (name, format) in zip(axes, FORMATS.items(), strict=True):
+    shown = [name for name in ALL_FORMATS if any(one.format == name for one in found)]
+    axes = drawn.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, name in zip(axes, shown, strict=True):
         ax.set_title(name)
-        ax.axhline(format.unit_roundoff, color="#888888", lw=0.8, ls=":")
+        ax.axhline(ALL_FORMATS[name].unit_roundoff, color="#888888", lw=0.8, ls=":")
         for one in found:
             if one.format == name:
                 _line(ax, one, names)

@@ -97,19 +97,23 @@ GAP = 10.0
 
 def _gradient(kept: Committed) -> str:
     """p_y - 1 of a confident row, as frameworks subtract it, and as a sum of the others."""
-    fp32 = {one.subject: one for one in kept.faded if one.format == "fp32"}
-    theirs = [fp32[name] for name in ("torch", "jax") if name in fp32]
-    _holds(bool(theirs) and all(one.nothing_from for one in theirs), "libraries lose the gradient")
-    ours = fp32["fast"]
+    found = {(one.subject, one.format): one for one in kept.faded}
+    fp32, bf16 = (
+        [found[name, format] for name in ("torch", "jax") if (name, format) in found]
+        for format in ("fp32", "bf16")
+    )
+    lost = fp32 and bf16 and all(one.nothing_from for one in fp32 + bf16)
+    _holds(bool(lost), "libraries lose the gradient")
+    ours = found["fast", "fp32"]
     _holds(max(ours.errors) < 1e-6, "`fast` keeps the digits of the gradient")
-    gaps = figure(max(one.nothing_from or 0.0 for one in theirs))
-    errors = " and ".join(figure(one.at(GAP) or 0.0) for one in theirs)
+    gaps, sooner = (figure(max(one.nothing_from or 0.0 for one in of)) for of in (fp32, bf16))
+    errors = " and ".join(figure(one.at(GAP) or 0.0) for one in fp32)
     return f"""
-        **The gradient of a confident row is 0 in {_listed([NAMES[o.subject] for o in theirs])}.**
+        **The gradient of a confident row is 0 in {_listed([NAMES[o.subject] for o in fp32])}.**
         They subtract 1 from p_y: with the label {gaps} above the rest nothing is left of it in
-        fp32, and at {GAP:g} the relative error is {errors}. `fast` adds up what the others have,
-        and errs by {figure(ours.at(GAP) or 0.0)}, at any gap by {figure(max(ours.errors))} at
-        most. [The gradient](docs/gradient.md)
+        fp32 (bf16: {sooner}), and at {GAP:g} the relative error is {errors}. `fast`
+        adds up what the others have, and errs by {figure(ours.at(GAP) or 0.0)}, at any gap by
+        {figure(max(ours.errors))} at most. [The gradient](docs/gradient.md)
     """
 
 

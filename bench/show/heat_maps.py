@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from bench.runs.run_file import operations
+from bench.runs.run_file import formats, operations
 from bench.show.drawing import drawable
 from bench.show.markdown import TITLES
 from bench.show.style import ERRORS, HEAT, heat_cell, short, subjects
-from numerics import FORMATS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Callable[[], Figure]]:
     return {
         f"errors-{operation.replace('_', '-')}-{name}": partial(heat_map, runs, operation, name)
         for operation in operations(runs)
-        for name in FORMATS
+        for name in formats(runs)
     }
 
 

@@ -18,7 +18,7 @@ from bench.runs.committed import SWEEPS, WORST
 from bench.show.markdown import TITLES, figure, markdown
 from bench.sweep import sweep_file
 from bench.sweep.summary import Summary
-from numerics import FORMATS, METHODS, OPERATIONS
+from numerics import ALL_FORMATS, METHODS, OPERATIONS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -121,7 +121,7 @@ def heads_and_rows(known: Mapping[Key, Known]) -> tuple[list[str], list[list[str
             *(str(known.get((subject, operation, name), "-")) for operation in shown),
         ]
         for subject in subjects
-        for name in FORMATS
+        for name in ALL_FORMATS
         if any((subject, operation, name) in known for operation in shown)
     ]
     return ["method", "format", *(TITLES[operation] for operation in shown)], rows

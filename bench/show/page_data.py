@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from bench.inputs.cases import CASES
 from bench.measure import witness
 from bench.runs.records import SURVIVAL_THRESHOLDS
-from bench.runs.run_file import operations
+from bench.runs.run_file import formats, operations
 from bench.show import witness_script
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
-from bench.show.tables import formats_of, provenance
+from bench.show.tables import provenance
 from bench.subjects.subject import printable
-from numerics import ALL_FORMATS, OPERATIONS
+from numerics import OPERATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def data(runs: Sequence[Run]) -> dict[str, Any]:
     places = {
         "subject": Kept(subjects(runs)),
         "operation": Kept(OPERATIONS),
-        "format": Kept([n for n in ALL_FORMATS if any(n in formats_of(run) for run in runs)]),
+        "format": Kept(formats(runs)),
     }
     measured = [_run(run, places, axes) for run in runs]
     shown = [run | {"errors": _shared(run["errors"], axes["columns"])} for run in measured]

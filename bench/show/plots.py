@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.runs.records import SURVIVAL_THRESHOLDS
-from bench.runs.run_file import operations
+from bench.runs.run_file import formats, operations
 from bench.show import version_plots
 from bench.show.drawing import drawable
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES
@@ -31,7 +31,6 @@ from bench.show.style import (
     panels,
     subjects,
 )
-from bench.show.tables import formats_of
 from numerics import OPERATIONS
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Panels:
         """All panels and a legend."""
         shown = [name for name in operations(runs) if name in self.operations]
         height = self.height * len(shown) / len(self.operations)
-        drawn, grid = panels(height, shown, self.x_label, self.y_label)
+        drawn, grid = panels(height, shown, formats(runs), self.x_label, self.y_label)
         self.fill(runs, grid, subjects(runs))
         legend(drawn, runs, self.markers, self.meaning)
         return drawn
@@ -180,7 +179,7 @@ def bounds(runs: Sequence[Run]) -> Figure:
     )
     drawn.supxlabel("bound, in ulp, at the output that comes closest to it", size=10)
     drawn.supylabel("measured error there, in ulp (0, and beyond the axes: on the edge)", size=10)
-    legend(drawn, runs, meaning=[(n, FORMAT_MARKERS[n], "none") for n in formats_of(runs[0])])
+    legend(drawn, runs, meaning=[(n, FORMAT_MARKERS[n], "none") for n in formats(runs)])
     return drawn
 
 

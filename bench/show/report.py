@@ -105,9 +105,8 @@ def csv_table(shown: Sequence[Run], name: str) -> bytes:
 
 def _findings(run: Run) -> list[str]:
     from bench.show.markdown import TITLES, figure
-    from bench.show.tables import formats_of
 
-    accuracy, formats = run.accuracy, formats_of(run)
+    accuracy, formats = run.accuracy, run_file.formats([run])
     ordinary = accuracy[accuracy["family"] == "random"]
     worst = ordinary.groupby(["subject", "operation", "format"])["max_ulp"].max()
     lines = [

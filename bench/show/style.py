@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from bench.show.markdown import TITLES, figure
-from numerics import FORMATS, METHODS
+from numerics import METHODS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -182,14 +182,18 @@ def _width(label: str) -> float:
 
 
 def panels(
-    height: float, operations: Sequence[str], x_label: str, y_label: str
+    height: float,
+    operations: Sequence[str],
+    formats: Sequence[str],
+    x_label: str,
+    y_label: str,
 ) -> tuple[Figure, dict[tuple[str, str], Axes]]:
     """A grid of operations by formats with shared axes."""
     drawn = Figure(figsize=(10, height), layout="constrained")
-    axes = drawn.subplots(len(operations), len(FORMATS), sharex=True, sharey="row", squeeze=False)
+    axes = drawn.subplots(len(operations), len(formats), sharex=True, sharey="row", squeeze=False)
     grid = {}
     for row, operation in zip(axes, operations, strict=True):
-        for ax, format_name in zip(row, FORMATS, strict=True):
+        for ax, format_name in zip(row, formats, strict=True):
             ax.set_title(f"{TITLES[operation]}, {format_name}")
             grid[operation, format_name] = ax
     drawn.supxlabel(x_label, size=10)

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.runs.run_file import operations
+from bench.runs.run_file import formats, operations
 from bench.show.markdown import HEADLINE_COLUMNS, TITLES, figure, markdown, ratio
-from numerics import ALL_FORMATS, FORMATS, METHODS, Method
+from numerics import ALL_FORMATS, METHODS, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,6 @@ def efforts(runs: Sequence[Run]) -> str:
 
 def _titles(run: Run) -> list[str]:
     return [TITLES[operation] for operation in operations([run])]
-
-
-def formats_of(run: Run) -> list[str]:
-    """NumPy's formats, and bf16 if it was measured."""
-    measured = set(run.accuracy["format"])
-    return [name for name in ALL_FORMATS if name in FORMATS or name in measured]
 
 
 def headline(run: Run) -> str:
@@ -114,14 +108,13 @@ def errors_by_method(run: Run) -> str:
 
 
 def exhaustive(run: Run) -> str:
-    """Largest and mean ulp error and failures on every row [x, 0] of fp16."""
+    """Largest and mean ulp error and failures on every row [x, 0] of the formats of 16 bits."""
     table = run.accuracy[run.accuracy["family"] == "exhaustive"]
-    table = table[table["format"] == "fp16"]
     rows = []
-    for subject in table["subject"].unique():
-        mine = table[table["subject"] == subject].set_index("operation")
+    for (subject, format_name), cells in table.groupby(["subject", "format"], sort=False):
+        mine = cells.set_index("operation")
         rows.append(
-            [subject]
+            [str(subject), str(format_name)]
             + [
                 f"{figure(mine['max_ulp'][op])} ({figure(mine['mean_ulp'][op])})"
                 if op in mine.index
@@ -130,7 +123,7 @@ def exhaustive(run: Run) -> str:
             ]
             + [str(int(mine["failures"].sum()))]
         )
-    return markdown(["method", *_titles(run), "failures"], rows)
+    return markdown(["method", "format", *_titles(run), "failures"], rows, text=2)
 
 
 def invariances(run: Run) -> str:
@@ -157,6 +150,7 @@ def invariances(run: Run) -> str:
 
 def methods(run: Run) -> str:
     """Name, idea and source of every method, and its time next to that of `stable`."""
+    shown = formats([run])
     times: Any = run.throughput[
         (run.throughput["operation"] == "softmax") & (run.throughput["columns"] == HEADLINE_COLUMNS)
     ].pivot_table(index="subject", columns="format", values="ns_per_element")
@@ -166,11 +160,11 @@ def methods(run: Run) -> str:
             figure(times.loc[m.name, name] / times.loc["stable", name])
             if name in m.formats
             else "not offered"
-            for name in FORMATS
+            for name in shown
         ]
         for m in METHODS.values()
     ]
-    return markdown(["method", "idea", "source", *FORMATS], rows, text=3)
+    return markdown(["method", "idea", "source", *shown], rows, text=3)
 
 
 def _place(method: Method) -> str:
@@ -190,7 +184,7 @@ def accuracy_by_case(run: Run) -> str:
             (row["case"], row["format"], row["subject"]): error_cell(row)
             for row in table[["case", "format", "subject", *CELL]].to_dict("records")
         }
-        columns = [(name, subject) for name in formats_of(run) for subject in subjects]
+        columns = [(name, subject) for name in formats([run]) for subject in subjects]
         rows = [
             [case] + [cells.get((case, *column), "not offered") for column in columns]
             for case in table["case"].unique()

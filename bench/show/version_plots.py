@@ -16,11 +16,10 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from bench.judge import by_version
 from bench.judge.diff import MIN_EFFECT
-from bench.runs.run_file import operations
+from bench.runs.run_file import formats, operations
 from bench.show.drawing import drawable
 from bench.show.markdown import figure
 from bench.show.style import CEILING, colour, legend, panels, subjects
-from numerics import FORMATS
 
 if TYPE_CHECKING:
     from bench.runs.run_file import Run
@@ -80,7 +79,7 @@ def error_by_version(runs: Sequence[Run]) -> Figure:
     y_label = "largest ulp error of ordinary rows (beyond 10¹⁷: on the edge)"
     shown = operations(runs)
     height = max(2.625 * len(shown), 5.25)  # room for the label of y
-    drawn, grid = panels(height, shown, "NumPy", y_label)
+    drawn, grid = panels(height, shown, formats(runs), "NumPy", y_label)
     names = subjects(runs)
     for (operation, format_name), ax in grid.items():
         ax.set(yscale="log")
@@ -110,11 +109,12 @@ def time_by_version(runs: Sequence[Run]) -> Figure:
     columns = sorted(set.intersection(*(set(run.throughput["columns"]) for run in runs)))
     ends = list(dict.fromkeys([columns[0], columns[-1]])) if columns else []
     drawn = Figure(figsize=(10, 1.6 + 2.7 * len(ends)), layout="constrained")
-    axes = drawn.subplots(len(ends), len(FORMATS), sharex=True, sharey=True, squeeze=False)
+    shown = formats(runs)
+    axes = drawn.subplots(len(ends), len(shown), sharex=True, sharey=True, squeeze=False)
     names = subjects(runs)
     ratios = by_version.time_ratios(runs, ["columns", "format", "subject"])
     for row, length in zip(axes, ends, strict=True):
-        for ax, format_name in zip(row, FORMATS, strict=True):
+        for ax, format_name in zip(row, shown, strict=True):
             ax.axhspan(1 / MIN_EFFECT, MIN_EFFECT, color="#EFEFEF", lw=0)
             for subject in names:
                 cell: Any = (length, format_name, subject)

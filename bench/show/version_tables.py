@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from bench.judge import diff
 from bench.judge.by_version import identity, time_ratios
-from bench.runs.run_file import Run, operations
+from bench.runs.run_file import Run, formats, operations
 from bench.show import diff_tables
 from bench.show.markdown import TITLES, figure, markdown
 from bench.show.tables import efforts, provenance, runs_compared
-from numerics import FORMATS
 
 UPGRADE = ("NumPy 1.26", "NumPy 2.4")
 """Two runs whose diff is written, too, where both are there."""
@@ -35,7 +34,7 @@ def times(shown: Sequence[Run]) -> str:
     table = time_ratios(shown, ["format", "subject"])
     rows = [
         [name, subject, *map(figure, ratios)]
-        for name in FORMATS
+        for name in formats(shown)
         for (format_name, subject), *ratios in table.itertuples(name=None)
         if format_name == name
     ]

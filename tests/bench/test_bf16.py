@@ -14,6 +14,7 @@ from bench.__main__ import main
 from bench.inputs import cases, families
 from bench.inputs.formats import FORMATS, PACKAGE, USUAL
 from bench.judge.verdict import Scope
+from bench.measure import confidence
 from bench.measure.accuracy import complaints, measure
 from bench.measure.contract import another_value
 from bench.subjects.subject import SUBJECTS
@@ -74,6 +75,16 @@ def test_every_method_is_within_its_bound(name: str) -> None:
                 if subject.name == "exact":
                     assert record.summary is not None
                     assert record.summary.misrounded == 0
+
+
+@needs_package
+def test_what_is_left_of_the_gradient_is_measured_in_it() -> None:
+    """Of p_y - 1 in bf16 `naive` has no digit from a gap of 10 on, and `exact` has all."""
+    found = [one for of in confidence.measure([SUBJECTS["naive"], SUBJECTS["exact"]]) for one in of]
+    assert list(dict.fromkeys(one.format for one in found)) == list(FORMATS)
+    naive, exact = (one for one in found if one.format == BF16.name)
+    assert naive.at(10.0) == 1
+    assert max(exact.errors) < BF16.unit_roundoff
 
 
 @needs_package

@@ -144,7 +144,7 @@ def test_no_legend_is_cut_off(one_run: Path, letters: int, markers: bool) -> Non
     """Over panels that are done at once, in as many columns as names of any length make."""
     runs = two_runs(run_file.load(one_run), letters)
     with mpl.rc_context(STYLE):
-        figure, _ = panels(4, OPERATIONS[:1], "length", "error")
+        figure, _ = panels(4, OPERATIONS[:1], list(FORMATS), "length", "error")
         legend(figure, runs, markers, [("as measured", "o", None), ("as claimed", "s", "none")])
         assert_all_is_inside(figure, "")
 
