@@ -32,7 +32,14 @@ function powers(first, last) {
   const step = Math.max(1, Math.ceil((last - first) / 6));
   const found = [];
   for (let power = Math.ceil(first); power <= last; power += 1) if (power % step === 0) found.push(10 ** power);
-  return found.length > 1 ? found : steps(10 ** first, 10 ** last); // less than two decades
+  return found.length > 2 ? found : between(first, last);
+}
+
+function between(first, last) { // less than three decades
+  const found = [];
+  for (let power = Math.floor(first); power <= last; power += 1) found.push(...[1, 2, 5].map((digit) => digit * 10 ** power));
+  const inside = found.filter((tick) => 10 ** first <= tick && tick <= 10 ** last);
+  return inside.length > 1 ? inside : steps(10 ** first, 10 ** last);
 }
 
 function steps(first, last) {

@@ -278,3 +278,14 @@ def test_points_stand_where_their_figures_are(
     assert value([(t, y - 3.5) for t, y in read_off["y"]], read_off["dot"][1]) == pytest.approx(
         error, rel=0.03
     )
+
+
+@pytest.mark.parametrize("format_name", ALL_FORMATS)
+def test_ticks_are_all_along_the_scale(opened: Any, reference_page: Path, format_name: str) -> None:
+    """Of one or two decades, too, whose round numbers would crowd at the upper end."""
+    tab = opened(reference_page, f"#format={format_name}")
+    ticks = [place for _, place in tab.evaluate(READ_OFF)["x"]]
+    dots = tab.locator('[data-kind="error-against-time"] svg circle').evaluate_all(
+        "all => all.map((one) => Number(one.getAttribute('cx')))"
+    )
+    assert max(ticks) - min(ticks) > 0.5 * (max(dots) - min(dots))
