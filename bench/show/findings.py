@@ -198,8 +198,8 @@ def _known(kept: Committed) -> str:
         **A sample is no maximum.** Samples of ordinary fp64 rows show {figure(sample)} ulp in the
         softmax of `fast`; a search finds {figure(ours["fp64"])} on rows that need no shift, and
         {figure(ours["fp32"])} in fp32 (SciPy: {figure(theirs["fp64"])} and
-        {figure(theirs["fp32"])}). In sweeps, all fp16 rows [x, 0] among them, `exact` has
-        {sum(one["outputs"] for one in swept):,} results, all of them right.
+        {figure(theirs["fp32"])}). In sweeps, all rows [x, 0] of fp16 and bf16 among
+        them, `exact` has {sum(one["outputs"] for one in swept):,} results, all of them right.
         [Largest errors known](docs/methods.md#the-largest-errors-known),
         [how they were found](docs/sweep.md)
     """
