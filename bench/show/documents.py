@@ -73,6 +73,9 @@ def _of_run(kept: Committed) -> Sections:
                 }.items()
             },
         },
+        "docs/bf16.md": {
+            "times": f"{tables.times_in(kept.run, 'bf16', 'fp16')}\n\n*effort {kept.run.effort}*"
+        },
         "docs/numpy-versions.md": {"versions": version_tables.summary(kept.by_version)},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -221,6 +222,22 @@ def throughput_by_shape(run: Run) -> str:
         if (operation, format_name, subject) in table.index
     ]
     return markdown([*keys, *(f"K = {k}" for k in table.columns)], rows, text=3)
+
+
+def times_in(run: Run, format_name: str, other: str) -> str:
+    """Time in a format over that in another, by method and operation: geometric mean over K."""
+    keys = ["subject", "operation"]
+    by_format: Any = run.throughput.pivot_table(
+        index=[*keys, "columns"], columns="format", values="ns_per_element"
+    )
+    both = by_format.reindex(columns=[format_name, other])
+    ratios = (both[format_name] / both[other]).dropna()
+    means: dict[Any, float] = ratios.groupby(keys).agg(statistics.geometric_mean).to_dict()
+    rows = [
+        [subject, *(figure(means.get((subject, op), math.nan)) for op in operations([run]))]
+        for subject in dict.fromkeys(subject for subject, _ in means)
+    ]
+    return markdown(["method", *_titles(run)], rows)
 
 
 def runs_compared(runs: Sequence[Run]) -> str:

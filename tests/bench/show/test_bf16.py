@@ -77,3 +77,11 @@ def test_tables_of_the_committed_run_have_lines_for_it(reference: run_file.Run) 
     heads, _, naive, *_ = tables.methods(reference).splitlines()
     assert heads.replace("|", "").split()[-4:] == list(ALL_FORMATS)
     assert "not offered" not in naive
+
+
+def test_times_in_bf16_are_shares_of_those_in_another_format(three: run_file.Run) -> None:
+    run = measured_in(three, list(ALL_FORMATS))
+    run.throughput.loc[run.throughput["format"] == "bf16", "ns_per_element"] /= 2
+    found = [line.split("|")[1:-1] for line in tables.times_in(run, "bf16", "fp32").splitlines()]
+    assert [cell.strip() for cell in found[2]][:2] == ["stable", "0.5"]
+    assert tables.times_in(three, "bf16", "fp32").count("\n") == 1  # no line but the headings
