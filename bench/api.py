@@ -22,6 +22,7 @@ from bench.runs.files import to_json
 from bench.show.verdict_tables import plain
 from bench.show.verdict_words import conclusion, in_lines
 from bench.subjects import specs
+from bench.subjects.arrays import left_as_it_was
 from bench.subjects.isolated import Here
 from bench.truth import ahead
 from numerics import OPERATIONS
@@ -63,6 +64,7 @@ def verdict(
     function: Callable[..., Any],
     operation: str | None = None,
     *,
+    arrays: str = "",
     max_ulp: float | Mapping[str, float] | None = None,
     no_failures: bool = False,
     special_rows: bool | str = False,
@@ -80,9 +82,11 @@ def verdict(
     """Judge a function of an array of shape (rows, K) over the last axis.
 
     `operation` is one of `numerics.OPERATIONS`; by default the function's name. cross_entropy is
-    called with labels of shape (rows,), too. The conditions are those of the command line:
-    `max_ulp` in ulp, for all formats or by format; `special_rows` True or "ours", or "consistent".
-    ValueError for a name or value that is none of these; what the function raises is a finding.
+    called with labels of shape (rows,), too. `arrays`: the library, "torch" or "torch:cuda", whose
+    arrays it gets; by default those of the library that it is from. The conditions are those of
+    the command line: `max_ulp` in ulp, for all formats or by format; `special_rows` True or "ours",
+    or "consistent". ValueError for a name or value that is none of these; what the function raises
+    is a finding.
 
     >>> from bench import verdict
     >>> from numerics import stable_softmax
@@ -99,7 +103,9 @@ def verdict(
     before = verdict_file.load(Path(baseline))[0] if baseline is not None else []
     operation = _operation(function, operation)
     scope = Scope((operation,), _names("format", formats, FORMATS), effort, seconds)
-    found = complete(Here(specs.of_function(function, operation)), ahead.kept, _silent, scope)
+    with left_as_it_was():
+        subject = specs.of_function(function, operation, arrays)
+        found = complete(Here(subject), ahead.kept, _silent, scope)
     broken = violations(found, conditions)
     if baseline is not None:
         broken += worse(before, found, baseline_time)
@@ -107,7 +113,8 @@ def verdict(
 
 
 def _operation(function: Callable[..., Any], operation: str | None) -> str:
-    name = operation or getattr(function, "__name__", "")
+    given = str(operation or getattr(function, "__name__", ""))
+    name = specs.ALIASES.get(given, given)
     if name not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, not {name!r}")
     return name

@@ -107,8 +107,8 @@ def _add_scope(asked: Any) -> None:
         type=values.limit,
         default=SECONDS,
         metavar="N",
-        help="ask nothing further of a subject after so long; what was left out is named "
-        f"(default: {SECONDS:g})",
+        help="ask nothing further of a subject after so long, shared by what is offered; what was "
+        f"left out is named (default: {SECONDS:g})",
     )
     asked.add_argument(
         "--timeout",

@@ -98,24 +98,28 @@ def habits(format: Format, operation: str) -> dict[str, Batch]:
     """Rows that show what is done beside a formula, by what they show.
 
     The label is on the last logit for cross-entropy, and on another one for its gradient; of
-    octaves, the other way round.
+    octaves, the other way round. Lengths are those of the formulas, so that a library that compiles
+    for each shape compiles little.
     """
     reach = -math.log(format.smallest_normal)
     rng = np.random.default_rng(42)
     beside = np.linspace(0.1, 2.4, 24)
     far = -reach * np.linspace(1.9, 2.4, 24)
+    few, more = LENGTHS
     long = np.repeat(rng.uniform(-1.5, -0.2, size=(6, 1)), LONG_K, axis=1)
     long[:, 0] = 0
+    of_a_sum = beside * math.log(more - 1.5) / beside.max()  # their exponentials are normal
     rows = {
-        OCTAVES: _last_of(2, -np.add.outer(np.arange(3) * math.log(2), _fractions()).ravel()),
-        DEEP: _last_of(2, far),
-        DEEP_AMONG_MORE: _last_of(16, far),
-        SUBNORMAL_TERMS: _last_of(2, -reach - beside * (format.precision > 12)),
-        SUBNORMAL_RESULTS: _last_of(16, beside - reach),
-        TINY: format.smallest_normal * np.linspace(0.1, 0.9, 24)[:, np.newaxis],
-        HALVES: _last_of(2, rng.uniform(-0.69, -0.01, 600)),
+        OCTAVES: _last_of(few, -np.add.outer(np.arange(3) * math.log(2), _fractions()).ravel()),
+        DEEP: _last_of(few, far),
+        DEEP_AMONG_MORE: _last_of(more, far),
+        SUBNORMAL_TERMS: _last_of(few, -reach - beside * (format.precision > 12)),
+        SUBNORMAL_RESULTS: _last_of(more, of_a_sum - reach),
+        HALVES: _last_of(few, rng.uniform(-0.69, -0.01, 600)),
         LONG: long,
     }
+    if operation == "log_sum_exp":
+        rows[TINY] = format.smallest_normal * np.linspace(0.1, 0.9, 24)[:, np.newaxis]
     return {name: _labelled(name, x.astype(format.dtype), operation) for name, x in rows.items()}
 
 

@@ -82,10 +82,13 @@ def measure(home: Home, truth: Truth, track: Track, scope: Scope) -> Iterator[Ce
     subject = home.subject
     asked = _Asking(home, truth, scope, time.monotonic() + scope.seconds)
     cells = []
+    left = sum(subject.offers(*place) for place in scope.cells())
     for operation, format_name in scope.cells():
         cell = _refused(subject, operation, format_name)
         if cell is None:
+            asked.share(left)
             cell = asked.cell(operation, format_name, track)
+            left -= 1
         cells.append(cell)
         yield cell
     order = [(operation, name) for operation in OPERATIONS for name in ALL_FORMATS]
@@ -117,11 +120,17 @@ class _Asking:
     home: Home
     truth: Truth
     scope: Scope
-    end: float
+    last: float
+    end: float = 0.0
     found: list[Found] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
     speed: list[Speed] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
+
+    def share(self, cells: int) -> None:
+        """The time that is left, shared by so many cells: no format is left without any."""
+        now = time.monotonic()
+        self.end = now + (self.last - now) / cells
 
     def cell(self, operation: str, format_name: str, track: Track) -> Cell:
         """Everything about an operation in a format."""

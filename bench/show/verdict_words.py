@@ -33,7 +33,7 @@ from numerics import ALL_FORMATS
 OWN = ("stable", "fast")
 SHOWN = 14
 """So many findings are told before the rest is counted, so that a verdict fits a screen."""
-WIDTH, MOST_LINES = 110, 3
+WIDTH, MOST_LINES, REASON = 110, 3, 100
 
 
 # --- One sentence --------------------------------------------------------------------------------
@@ -71,10 +71,19 @@ def _said(verdict: Verdict) -> list[str]:
 
 
 def _absent(verdict: Verdict) -> Iterator[str]:
-    offered = {cell.operation for cell in verdict.offered}
+    offered = dict.fromkeys(cell.operation for cell in verdict.offered)
     missing = dict.fromkeys(c.operation for c in verdict.cells if c.operation not in offered)
     if missing:
         yield f"not offered: {', '.join(TITLES[operation] for operation in missing)}"
+    some: dict[tuple[str, ...], list[Cell]] = {}
+    for operation in offered:
+        cells = [c for c in verdict.cells if c.operation == operation and not c.offered]
+        if cells:
+            some.setdefault(tuple(c.format for c in cells), []).extend(cells)
+    for formats, cells in some.items():
+        reasons = dict.fromkeys(message for cell in cells for message in cell.messages[:1])
+        why = "; ".join(textwrap.shorten(one, REASON, placeholder=" …") for one in reasons)
+        yield f"not offered in {' and '.join(formats)}: {_titles(cells)}{f' ({why})' * bool(why)}"
 
 
 def _errors(cells: Sequence[Cell]) -> Iterator[str]:
@@ -228,7 +237,8 @@ def _held(verdict: Verdict, found: Sequence[Finding]) -> Iterator[str]:
 
 
 def policies(verdict: Verdict) -> Iterator[str]:
-    """What special rows give, a line for each kind."""
+    """What special rows give, a line for kinds that give the same."""
+    lines: dict[str, list[str]] = {}
     for kind in SPECIAL:
         said: dict[str, list[str]] = {}
         for cell in verdict.offered:
@@ -238,7 +248,9 @@ def policies(verdict: Verdict) -> Iterator[str]:
                                 else " or ".join(names), []).append(cell.operation)  # fmt: skip
         if said:
             parts = (f"{name} ({', '.join(dict.fromkeys(ops))})" for name, ops in said.items())
-            yield f"{ROWS[kind]}: {'; '.join(parts)}"
+            lines.setdefault("; ".join(parts), []).append(ROWS[kind])
+    for words, kinds in lines.items():
+        yield f"{', '.join(kinds)}: {words}"
 
 
 def cell_line(cell: Cell) -> str:

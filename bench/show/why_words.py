@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from bench.inputs.kinds import SPECIAL
+from bench.judge.findings import ROWS
 from bench.judge.suspects.cures import CURES
 from bench.judge.suspects.explanation import Explanation
+from bench.judge.suspects.special import by_formula
 from bench.judge.verdicts import Cell, Verdict
 from bench.runs.committed import COMMITTED
 from bench.show.markdown import TITLES, figure
@@ -30,6 +33,7 @@ def lines(verdict: Verdict) -> Iterator[str]:
         yield f"{_place(group)}: {_formula(group)}{_habits(first)}"
         if first.cure:
             by_cure.setdefault((group[0].operation, first.cure), []).extend(group)
+    yield from special(verdict)
     for (operation, _), cells in by_cure.items():
         yield f"{TITLES[operation]}: {cure(cells)}"
 
@@ -111,6 +115,47 @@ def percent(share: float | None) -> str:
     if share >= RIGHT:
         return f"{min(100 * share, 99.99):.2f} %"
     return f"{100 * share:.3g} %"
+
+
+# --- Special rows --------------------------------------------------------------------------------
+
+OF_FORMULA, APART = "come out as the formula makes them", "are treated apart from the formula"
+
+
+def special(verdict: Verdict) -> Iterator[str]:
+    """Whether special rows come out as the formula makes them, or are treated apart from it."""
+    said: dict[str, list[str]] = {}
+    for operation in dict.fromkeys(cell.operation for cell in verdict.offered):
+        offered = [cell for cell in verdict.offered if cell.operation == operation]
+        cells = [cell for cell in offered if cell.formula and cell.formula.name]
+        found: dict[str, list[str]] = {}
+        for kind in SPECIAL if cells else ():
+            found.setdefault(_source(cells, kind), []).append(ROWS[kind])
+        parts = [f"{_and(found[words])} {words}" for words in (OF_FORMULA, APART) if words in found]
+        if parts:
+            title = TITLES[operation] if len(cells) == len(offered) else _place(cells)
+            said.setdefault("; ".join(parts), []).append(title)
+    for words, titles in said.items():
+        yield f"{', '.join(titles)}: {words}"
+
+
+def _source(cells: Sequence[Cell], kind: str) -> str:
+    """Nothing where rows of a kind come out in several ways, some of them the formula's."""
+    pairs = [(set(cell.policies.get(kind, ())),
+              by_formula(cell.operation, _explanation(cell).name, kind))
+             for cell in cells]  # fmt: skip
+    if all(got and got <= alone for got, alone in pairs):
+        return OF_FORMULA
+    return APART if all(got and alone and not got & alone for got, alone in pairs) else ""
+
+
+def _and(words: Sequence[str]) -> str:
+    """Several as one.
+
+    >>> _and(["rows of -inf alone", "rows with +inf", "rows with NaN"])
+    'rows of -inf alone, rows with +inf and rows with NaN'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 # --- Sums ----------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ A function gets the arrays of the library that it is from, or of the one that is
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -57,6 +59,26 @@ def of_module(module: str) -> Arrays | None:
     """Those of the library that a module belongs to; None for NumPy's and anybody else's."""
     library = module.partition(".")[0]
     return LIBRARIES[library]("") if library in LIBRARIES else None
+
+
+@contextmanager
+def left_as_it_was() -> Iterator[None]:
+    """What is set here of a library that is imported already is set back: others use it, too."""
+    changed = [(name, get(sys.modules[name]), set_back)
+               for name, get, set_back in SETTINGS if name in sys.modules]  # fmt: skip
+    try:
+        yield
+    finally:
+        for name, value, set_back in changed:
+            set_back(sys.modules[name], value)
+
+
+SETTINGS: tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], Any]], ...] = (
+    ("torch", lambda torch: torch.get_num_threads(), lambda torch, n: torch.set_num_threads(n)),
+    ("jax", lambda jax: jax.config.jax_enable_x64,
+     lambda jax, on: jax.config.update("jax_enable_x64", on)),
+)  # fmt: skip
+"""A library, what is set of it, and how that is set."""
 
 
 def contiguous(x: Any) -> npt.NDArray[Any]:

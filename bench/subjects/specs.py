@@ -234,11 +234,15 @@ def subject(name: str, functions: Mapping[str, tuple[Spec, Function]], ask: bool
     )
 
 
-def of_function(function: Function, operation: str) -> Subject:
-    """A function that is here already, as a subject under its own name."""
-    name = getattr(function, "__qualname__", type(function).__qualname__)
+def of_function(function: Function, operation: str, arrays: str = "") -> Subject:
+    """A function that is here already, as a subject under its own name; SpecError."""
     module = getattr(function, "__module__", None) or "__main__"
-    spec = Spec(f"{module}:{name}={operation}", module, name, operation)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    short = getattr(function, "__name__", "")
+    if short and getattr(sys.modules.get(module), short, None) is function:
+        name = short  # a built-in function's longer name may be one that nobody finds
+    text = f"{module}:{name}={operation}{f'@{arrays}' * bool(arrays)}"
+    spec = Spec(text, module, name, operation, arrays)
     return subject(printable(f"{module}.{name}", 80), {operation: (spec, function)})
 
 
@@ -269,6 +273,9 @@ def _parameters(function: Function) -> Mapping[str, inspect.Parameter]:
 
 def _over_axis(function: Function, keyword: str, theirs: Arrays | None) -> Function:
     """The function on NumPy's arrays, with an axis if it has one under any name."""
+    reduction = _parameters(function).get("reduction")
+    if reduction is not None and isinstance(reduction.default, str):
+        function = functools.partial(function, reduction="none")  # a loss for each row, no mean
     called = function if theirs is None else theirs.compiled(function)
 
     def on_numpy(*given: Any, **options: Any) -> Any:

@@ -12,7 +12,9 @@ import pytest
 
 import bench
 from bench.runs.committed import ROOT
-from numerics import stable_softmax
+from bench.subjects import arrays
+from bench.subjects.arrays import Arrays
+from numerics import stable_log_sum_exp, stable_softmax
 
 TESTS = """
 import numpy as np
@@ -41,6 +43,26 @@ def test_a_verdict_from_python() -> None:
     assert not worse.holds
     assert "does not hold: " in str(worse)
     assert worse.json()["violations"] == list(worse.broken)
+
+
+@pytest.mark.usefixtures("small_verdicts")
+def test_a_function_under_the_name_that_libraries_have_for_it() -> None:
+    def logsumexp(x: np.ndarray) -> np.ndarray:
+        return stable_log_sum_exp(x)
+
+    found = bench.verdict(logsumexp, formats=["fp32"], seconds=0)
+    assert [cell.operation for cell in found.verdict.cells] == ["log_sum_exp"]
+
+
+@pytest.mark.usefixtures("small_verdicts")
+def test_arrays_of_another_library_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Arrays("mine", "axis", lambda x: (np.asarray(x),), lambda y: np.asarray(y[0]))
+    monkeypatch.setitem(arrays.LIBRARIES, "mine", lambda device: mine)
+    found = bench.verdict(
+        lambda boxed: (stable_softmax(boxed[0]),), "softmax", arrays="mine", formats=["fp32"],
+        no_failures=True,
+    )  # fmt: skip
+    assert found.holds, found
 
 
 def test_what_cannot_be_asked_is_named() -> None:

@@ -25,7 +25,8 @@ class Arithmetic:
 
     `work` is the format of every step. `kept` rounds what is added up, with each addition if
     `stepwise`, and else once at the end. `in_order`: sums go from left to right. `reciprocal`: it
-    multiplies by 1/s. `noise`: a stream for one of the possible programs.
+    multiplies by 1/s. `noise`: a stream for one of the possible programs, whose exponentials and
+    logarithms err by up to `errs` places.
     """
 
     words: str
@@ -35,6 +36,7 @@ class Arithmetic:
     in_order: bool = False
     reciprocal: bool = False
     noise: np.random.Generator | None = None
+    errs: int = 1
 
     def exp(self, x: FloatArray) -> FloatArray:
         """exp; that of 0 is 1 everywhere."""
@@ -77,10 +79,12 @@ class Arithmetic:
         return total
 
     def _nudged(self, y: FloatArray, inexact: Any) -> FloatArray:
-        """Some results a unit up or down. Of 16 bits every program rounds a wider result."""
+        """Some results a little up or down. Of 16 bits every program rounds a wider result."""
         if self.noise is None or y.itemsize == 2:
             return y
-        by = self.noise.integers(-1, 2, size=y.shape) * (inexact & np.isfinite(y) & (y != 0))
+        by = self.noise.integers(-self.errs, self.errs + 1, size=y.shape) * (
+            inexact & np.isfinite(y) & (y != 0)
+        )
         nudged: FloatArray = y + by.astype(y.dtype) * np.spacing(np.where(by, y, 1))
         return nudged
 

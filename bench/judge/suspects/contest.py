@@ -9,8 +9,8 @@ than it is wide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from numerics.rows import Labels
 
 Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Pair: TypeAlias = tuple[Suspect, Arithmetic]
 NO_NUMBER = np.iinfo(np.int64).max
 """The place of NaN."""
 AWAY, NOWHERE = 2**60, 2**61
@@ -32,6 +33,8 @@ FINALISTS = 8
 """So many formulas get intervals: those that come nearest as they stand."""
 NEAR = 4
 """Places within which a formula as it stands counts as near."""
+COARSE = 3
+"""Places by which exponentials may err where they err by more than one."""
 FEWEST, FEWEST_OF_TWO = 40, 8
 """Fewer telling outputs tell nothing; of two formulas that both hold, these decide."""
 AT_LEAST = 0.95
@@ -128,8 +131,22 @@ def share_of(has: Flags, telling: Flags) -> float:
 
 
 def decided(asked: Asked) -> tuple[Explanation, Hypothesis | None]:
-    """The formula that outputs follow, if there is one."""
-    finalists = [_interval(*pair, asked) for pair in _finalists(asked)]
+    """The formula that outputs follow, if there is one; of 16 bits no program errs by more."""
+    pairs = _finalists(asked)
+    found, formula = _decided(asked, pairs)
+    own = asked.format.dtype
+    if formula is None and own.itemsize > 2:
+        coarse = [(suspect, replace(by, errs=COARSE) if by.work == own else by)
+                  for suspect, by in pairs]  # fmt: skip
+        again, formula = _decided(asked, coarse)
+        if formula is not None and formula.arithmetic.errs == COARSE:
+            return again, formula
+        return found, None
+    return found, formula
+
+
+def _decided(asked: Asked, pairs: Sequence[Pair]) -> tuple[Explanation, Hypothesis | None]:
+    finalists = [_interval(*pair, asked) for pair in pairs]
     results = sorted((_result(one, finalists, asked) for one in finalists),
                      key=lambda one: -one.share)  # fmt: skip
     right = share_of(asked.got == 0, asked.usable)
@@ -201,7 +218,7 @@ def _result(one: Hypothesis, finalists: Sequence[Hypothesis], asked: Asked) -> R
 # --- What formulas say ---------------------------------------------------------------------------
 
 
-def _finalists(asked: Asked) -> list[tuple[Suspect, Arithmetic]]:
+def _finalists(asked: Asked) -> list[Pair]:
     """Formulas that come near as they stand, in the order of the tables."""
     pairs = list(_all(asked.operation, asked.format))
     near = [share_of(np.abs(said(*pair, asked) - asked.got) <= NEAR, asked.usable)
@@ -210,7 +227,7 @@ def _finalists(asked: Asked) -> list[tuple[Suspect, Arithmetic]]:
     return [pairs[place] for place in sorted(best)]
 
 
-def _all(operation: str, format: Format) -> Iterator[tuple[Suspect, Arithmetic]]:
+def _all(operation: str, format: Format) -> Iterator[Pair]:
     for arithmetic in arithmetics(format):
         for suspect in SUSPECTS[operation]:
             yield suspect, arithmetic

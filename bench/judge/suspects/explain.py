@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from bench.inputs import telling
 from bench.inputs.cases import Batch
 from bench.judge.suspects import contest, habits
 from bench.judge.suspects.contest import Asked, offsets, places
-from bench.judge.suspects.explanation import Explanation
+from bench.judge.suspects.explanation import Explanation, Habit
 from bench.judge.suspects.habits import Shown
 from bench.measure.asking import Answer
 from bench.truth.exact import Exact
@@ -33,29 +33,45 @@ def explained(
     asked = _asked(operation, format, batches, exact, outputs)
     said, formula = contest.decided(asked)
     rows = telling.habits(format, operation)
-    got = _outputs(rows, ask)
+    got = _outputs(rows, {batch.x.shape for batch in batches}, ask)
     if len(got) < len(rows):
         return said
     seen = habits.found(Shown(operation, format, rows, got, formula))
+    if formula is not None and formula.arithmetic.errs > 1 and said.share is not None:
+        seen = [Habit(COARSE_EXP, said.share, said.telling), *seen]
     return replace(said, habits=seen)
 
 
-def _outputs(rows: Mapping[str, Batch], ask: Ask) -> dict[str, FloatArray]:
-    """What comes back for rows by name, those of one length asked for together."""
+COARSE_EXP = f"exponentials or logarithms that err by up to {contest.COARSE} places"
+
+
+def _outputs(
+    rows: Mapping[str, Batch], shapes: Collection[tuple[int, ...]], ask: Ask
+) -> dict[str, FloatArray]:
+    """What comes back for rows by name; those of one length are asked together.
+
+    In one of the `shapes` that were asked before, where they fit: the last row is repeated.
+    """
     by_length: dict[int, list[str]] = {}
     for name, batch in rows.items():
         by_length.setdefault(batch.x.shape[1], []).append(name)
-    together = [
-        Batch(np.concatenate([rows[name].x for name in names]),
-              np.concatenate([rows[name].labels for name in names]))
-        for names in by_length.values()
-    ]  # fmt: skip
+    together = [_filled([rows[name] for name in names], shapes) for names in by_length.values()]
     found: dict[str, FloatArray] = {}
     for names, answer in zip(by_length.values(), ask(together), strict=True):
         if answer.outputs is not None:
-            ends = np.cumsum([len(rows[name].x) for name in names])[:-1]
-            found.update(zip(names, np.split(answer.outputs, ends), strict=True))
+            ends = np.cumsum([len(rows[name].x) for name in names])
+            found.update(zip(names, np.split(answer.outputs, ends)[: len(names)], strict=True))
     return found
+
+
+def _filled(batches: Sequence[Batch], shapes: Collection[tuple[int, ...]]) -> Batch:
+    """Batches of one length as one, of as many rows as in a shape that has room for them."""
+    x = np.concatenate([batch.x for batch in batches])
+    labels = np.concatenate([batch.labels for batch in batches])
+    room = [rows for rows, K in shapes if x.shape[1] == K and rows >= len(x)]
+    rows = min(room, default=len(x))
+    index = np.minimum(np.arange(rows), len(x) - 1)
+    return Batch(x[index], labels[index])
 
 
 def _asked(

@@ -15,6 +15,7 @@ import pytest
 from bench.__main__ import main
 from bench.inputs import probes
 from bench.inputs.cases import Batch
+from bench.inputs.kinds import SPECIAL
 from bench.judge import verdict_file
 from bench.judge.suspects import contest, explain, rates
 from bench.judge.suspects.arithmetic import to_bf16
@@ -22,7 +23,7 @@ from bench.judge.suspects.cures import CURES
 from bench.judge.suspects.explanation import Explanation, Habit
 from bench.judge.suspects.formulas import SUSPECTS
 from bench.judge.verdict import FORMULA, Scope, complete
-from bench.judge.verdicts import Cell, Verdict
+from bench.judge.verdicts import PLAIN, Cell, Verdict, Way
 from bench.measure.presentations import Presented
 from bench.runs.committed import COMMITTED
 from bench.runs.committed import SUSPECTS as SUSPECTS_FILE
@@ -111,6 +112,20 @@ def test_a_formula_with_one_error_in_ten_is_not_called_by_its_name() -> None:
         for share in (0.02, 0.1)
     ]
     assert names == ["exponentials over their sum, shifted by the row's largest logit", ""]
+
+
+def test_a_coarse_exponential_hides_no_formula_and_is_said() -> None:
+    def softmax(x: Any) -> Any:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        up = np.random.default_rng(1).integers(-3, 4, x.shape) * (e < 1)
+        e += (up * np.spacing(e)).astype(x.dtype)
+        return e / e.sum(axis=-1, keepdims=True)
+
+    one = specs.of_function(softmax, "softmax")
+    for name in ("fp32", "fp64"):
+        found = explained(one, "softmax", name)
+        assert found.name == "exponentials over their sum, shifted by the row's largest logit"
+        assert [habit.name for habit in found.habits] == [explain.COARSE_EXP]
 
 
 def test_places_go_up_by_one_and_differences_do_not_overflow() -> None:
@@ -221,6 +236,51 @@ def _cell(found: Explanation) -> Verdict:
 )
 def test_what_is_said(found: Explanation, said: str) -> None:
     assert next(iter(why_words.lines(_cell(found)))).startswith(f"softmax fp32: {said}")
+
+
+ROW_MAX = "the largest logit plus the log of the sum"
+ALL_THREE = (
+    "rows of -inf alone, rows with +inf and rows with NaN come out as the formula makes them"
+)
+
+
+@pytest.mark.parametrize(
+    ("operation", "formula", "kept", "said"),
+    [
+        ("log_sum_exp", ROW_MAX, ("NaN", "NaN", "NaN"),
+         [f"log-sum-exp: {ALL_THREE}"]),
+        ("log_sum_exp", f"{ROW_MAX}, the sum kept in fp16", ("-inf", "+inf", "NaN"),
+         ["log-sum-exp: rows with NaN come out as the formula makes them; rows of -inf alone and "
+          "rows with +inf are treated apart from the formula"]),
+        ("log_sum_exp", ROW_MAX, ("-inf NaN", "", "NaN"),
+         ["log-sum-exp: rows with NaN come out as the formula makes them"]),
+        ("softmax", "exponentials over their sum, without a shift",
+         ("NaN row", "NaN row", "NaN row"),
+         [f"softmax: {ALL_THREE}"]),
+        ("softmax", "", ("NaN row", "NaN row", "NaN row"), []),
+        ("softmax", "a formula of an older file", ("NaN row", "NaN row", "NaN row"), []),
+    ],
+)  # fmt: skip
+def test_special_rows_follow_the_formula_or_not(
+    operation: str, formula: str, kept: tuple[str, ...], said: list[str]
+) -> None:
+    names = [one.split("  ") if operation == "softmax" else one.split() for one in kept]
+    policies = {kind: dict.fromkeys(n, 1) for kind, n in zip(SPECIAL, names, strict=True)}
+    cells = [Cell(operation, "fp32", True, ways=[Way(PLAIN, policies=policies)],
+                  formula=Explanation(formula, 1.0, 50))]  # fmt: skip
+    assert list(why_words.special(Verdict("mine", "", "quick", cells))) == said
+
+
+@pytest.mark.parametrize(("operation", "at_most"), [("softmax", 3), ("log_sum_exp", 4)])
+def test_few_shapes_are_asked_since_each_may_be_compiled(operation: str, at_most: int) -> None:
+    shapes = set()
+
+    def watched(x: Any) -> Any:
+        shapes.add(x.shape)
+        return getattr(METHODS["stable"], operation)(x)
+
+    explained(replace(SUBJECTS["stable"], functions={operation: watched}), operation, "fp32")
+    assert len(shapes) <= at_most
 
 
 def test_costs_come_from_the_committed_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

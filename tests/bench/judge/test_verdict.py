@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from bench.judge.baseline import worse
 from bench.judge.conditions import STRICT, Conditions, violations
 from bench.judge.findings import findings
 from bench.judge.verdict import Scope
-from bench.judge.verdicts import Cell, Verdict
+from bench.judge.verdicts import Cell, Verdict, Way
 from bench.measure.presentations import PRESENTATIONS
 from bench.show import verdict_tables, verdict_words
 from bench.subjects.isolated import Here
 from bench.subjects.specs import load
 from bench.subjects.subject import SUBJECTS
 from bench.truth import ahead
-from numerics import FORMATS
+from numerics import FORMATS, stable_softmax
 
 ROOT = Path(__file__).parents[3]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals and process groups of POSIX")
@@ -149,6 +150,42 @@ def test_what_was_not_measured_does_not_hold(
 ) -> None:
     assert violations(judge("raises=softmax"), condition)
     assert violations(judge("stable", seconds=0.0), condition)
+
+
+def test_what_takes_long_leaves_time_for_other_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(verdict, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def softmax(x: Any, axis: int = -1) -> Any:
+        clock[0] += 1
+        return stable_softmax(x, axis=axis)
+
+    subject = replace(SUBJECTS["stable"], functions={"softmax": softmax})
+    scope = Scope(("softmax",), seconds=200.0)
+    found = verdict.complete(Here(subject), ahead.kept, passed_on, scope)
+    assert len(found.cells) == 3
+    assert all(one.formula and one.unmeasured and one.plain.outputs for one in found.cells)
+
+
+def test_a_format_that_is_not_offered_is_said_with_the_reason() -> None:
+    refused = {("softmax", "fp64"): "mine makes float32 of float64"}
+    subject = replace(SUBJECTS["stable"], refused=refused)
+    found = verdict.complete(
+        Here(subject), ahead.kept, passed_on, Scope(("softmax",), only=("no",))
+    )
+    said = verdict_words._absent(found)
+    assert list(said) == ["not offered in fp64: softmax (mine makes float32 of float64)"]
+    assert list(verdict_words._absent(replace(found, cells=found.cells[:1]))) == []
+
+
+def test_special_rows_that_give_the_same_are_said_in_one_line() -> None:
+    kept = {"empty": {"NaN row": 2}, "+inf": {"NaN row": 1}, "NaN": {"NaN row": 1, "zeros": 1}}
+    ways = [Way("plain", policies=kept)]
+    found = Verdict("mine", "", "quick", [Cell("softmax", "fp32", True, ways=ways)])
+    assert list(verdict_words.policies(found)) == [
+        "rows of -inf alone, rows with +inf: NaN row (softmax)",
+        "rows with NaN: NaN row or zeros (softmax)",
+    ]
 
 
 def test_what_gives_no_result_is_said(judge: Callable[..., Verdict]) -> None:
