@@ -16,7 +16,7 @@ from bench.measure.calls import LINES
 from bench.measure.timing import Cell
 from bench.show.markdown import figure, item
 from bench.show.tables import provenance
-from numerics import FORMATS
+from numerics import ALL_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from bench.measure.misrounded import Found
@@ -186,19 +186,17 @@ def _known(kept: Committed) -> str:
     sampled = ordinary[(ordinary["format"] == "fp64") & (ordinary["subject"] == "fast")]
     sample = sampled["max_ulp"].max()
     _holds(ours["fp64"] > sample, "a hunt finds more than a sample")
-    swept = [
-        cell["summary"]
-        for content in kept.sweeps
-        for part in content["parts"]
-        for cell in part["cells"]
-        if cell["subject"] == "exact"
-    ]
+    parts = [part for content in kept.sweeps for part in content["parts"]]
+    found = [(p, c["summary"]) for p in parts for c in p["cells"] if c["subject"] == "exact"]
+    whole = {part["format"] for part, _ in found if part["family"] == "x0" and part["exhaustive"]}
+    of_all = [name for name in ALL_FORMATS if name in whole]
+    swept = [summary for _, summary in found]
     _holds(not any(one["misrounded"] for one in swept), "`exact` is right in every sweep")
     return f"""
         **A sample is no maximum.** Samples of ordinary fp64 rows show {figure(sample)} ulp in the
         softmax of `fast`; a search finds {figure(ours["fp64"])} on rows that need no shift, and
         {figure(ours["fp32"])} in fp32 (SciPy: {figure(theirs["fp64"])} and
-        {figure(theirs["fp32"])}). In sweeps, all rows [x, 0] of fp16 and bf16 among
+        {figure(theirs["fp32"])}). In sweeps, all rows [x, 0] of {_listed(of_all)} among
         them, `exact` has {sum(one["outputs"] for one in swept):,} results, all of them right.
         [Largest errors known](docs/methods.md#the-largest-errors-known),
         [how they were found](docs/sweep.md)
