@@ -131,6 +131,12 @@ def test_a_tail_beneath_what_is_left_out_breaks_a_tie() -> None:
     assert mismatches(x, FORMATS["fp64"]) == []
 
 
+def test_a_lost_tail_moves_no_logit_however_small() -> None:
+    """What is put in its place is more than the last place of such a logit."""
+    x = np.array([[2.0**-digits, -1000.0] for digits in range(800, 1000, 10)])
+    assert mismatches(x, FORMATS["fp64"]) == []
+
+
 @pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
 def test_a_tail_breaks_a_tie_of_near_logits_of_fp32_in_every_stage_of_pairs(
     stage: logs.Stage,
@@ -351,6 +357,23 @@ def test_each_later_stage_alone_gives_the_same_bits(format: Format) -> None:
         for first in range(len(STAGES) - len(stages_of(format)), len(STAGES) + 1):
             with np.errstate(all="ignore"):
                 assert bits(evaluate(operation, x, labels, STAGES[first:])) == before, first
+
+
+@pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
+def test_what_a_stage_encloses_has_the_truth_in_it(stage: logs.Stage) -> None:
+    """To the last bit of its pairs, which a number of the format shows only next to a midpoint."""
+    x = np.random.default_rng(11).normal(scale=3, size=(6, 5))
+    with mp.workprec(300):
+        sums = [mp.log(mp.fsum(mp.exp(mpf(v)) for v in row)) for row in x.tolist()]
+        truth = np.array(
+            [[mpf(v) - s for v in row] for row, s in zip(x.tolist(), sums, strict=True)]
+        )
+        for where, value in logs.log_softmax(stage, x, None):
+            found = value.enclosed()
+            lower = 0.0 if found.lower is None else found.lower
+            parts = np.broadcast_arrays(truth[where], found.high, found.low, lower, found.error)
+            for exact, *sides, error in zip(*(p.ravel().tolist() for p in parts), strict=True):
+                assert abs(exact - mp.fsum(map(mpf, sides))) <= error
 
 
 @pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
