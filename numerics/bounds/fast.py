@@ -51,14 +51,13 @@ def _softmax_theorem(rows: RowFacts, kept: npt.NDArray[np.bool_], of: Format) ->
     """exp twice, those of the sum, and the quotient (a product in fp64); `kept` rows pay no shift.
 
     `rows` in the working format of results in format `of`.
-    A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much.
+    A subnormal term of a sum from 1/2 on belongs to a result that errs by twice as much. What such
+    terms lose of the sum, 2 exp K smallest_normal, is nothing beside 2 exp, in fp64.
     """
     exp = ELEMENTARY[rows.format.name].exp
-    length = rows.x.shape[1]
     shift = np.where(kept, 0.0, rows.gap + rows.mean(rows.gap) + underflow(rows, exp))
-    lost = 2 * exp * length * rows.format.smallest_normal
     quotient = 2 if of == FP64 else 1
-    roundings = 2 * exp + _depth(length) + lost + quotient + shift
+    roundings = 2 * exp + _depth(rows.x.shape[1]) + quotient + shift
     return relative(rows.softmax, roundings, rows.format) + 2 * (exp + 1) * (
         rows.format.smallest_normal
     )

@@ -30,15 +30,13 @@ for the terms left out: 0.06 u in all, over 0.7. Sums of pairs add depth^2 u^2.
 def _in_pairs(rows: RowFacts) -> tuple[Array, Array]:
     """Relative errors of 1 + r, and of log1p(r) with its Newton step: for small r relative to it.
 
-    The estimate's own error enters squared, and vanishes. r is added up relative to its largest
-    term; what underflows beside that, and the rounding of an r below the smallest normal number,
-    are within u * smallest_normal each.
+    The estimate's own error enters squared, and vanishes. Near 0.4 the computed r may be on either
+    side of it. r is added up relative to its largest term; what underflows beside that, and the
+    rounding of an r below the smallest normal number, are within u * smallest_normal each.
     """
     lost = 2 * rows.format.smallest_normal / (1 + rows.others)
     of_sum = PAIR + lost
-    small = rows.others < 0.41
-    of_log = np.where(small, 3 * PAIR * rows.log_sum, 3 * PAIR)
-    of_log = np.where(np.abs(rows.others - 0.4) < 0.01, 3 * PAIR, of_log)
+    of_log = 3 * PAIR * np.where(rows.others < 0.39, rows.log_sum, 1.0)
     return of_sum, np.asarray(of_log + 2 * lost, dtype=np.float64)
 
 

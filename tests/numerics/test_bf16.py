@@ -91,6 +91,13 @@ def test_a_sum_that_bf16_could_not_count() -> None:
         assert float(method.softmax(ones)[0, 0]) == pytest.approx(0.001, rel=3 * 2.0**-8)
 
 
+def test_fast_has_the_numbers_of_fp32_rounded_once() -> None:
+    """So many that one more rounding in fp32 would show."""
+    x = np.random.default_rng(4).normal(size=(100_000, 40)).astype(BF16.dtype)
+    wide = METHODS["fast"].softmax(x.astype(np.float32))
+    assert METHODS["fast"].softmax(x).tobytes() == wide.astype(BF16.dtype).tobytes()
+
+
 @pytest.mark.parametrize("name", ["exp", "log", "log1p", "exp2", "log2"])
 def test_elementary_functions_err_by_no_more_than_the_bounds_assume(name: str) -> None:
     """All numbers of the format, against fp64, which errs by 2^-44 of what is asserted."""
@@ -132,6 +139,7 @@ def test_fp64_is_rounded_once() -> None:
     even = numbers[:-1].astype(np.float32).view(np.uint32) >> 16 & 1 == 0
     tied = narrowed(middles, BF16).astype(np.float64)
     assert (tied[even] == numbers[:-1][even]).all()
+    assert (tied[:-1][~even[:-1]] == numbers[1:-1][~even[:-1]]).all()
     with np.errstate(all="ignore"):
         assert (beside[1].astype(BF16.dtype).astype(np.float64) != above).any()
         found, left = nearest_number(-middles, middles * 2.0**-45, BF16)

@@ -13,6 +13,7 @@ from mpmath import mp, mpf
 
 from numerics import FORMATS, METHODS, OPERATIONS, Format, exact
 from numerics.exact import (
+    double_double,
     exact_cross_entropy,
     exact_log_softmax,
     exact_log_sum_exp,
@@ -21,6 +22,7 @@ from numerics.exact import (
     logs,
     undecided,
 )
+from numerics.exact.logarithm import SMALL
 from numerics.exact.stages import STAGES, evaluate, stages_of
 from numerics.formats import FloatArray
 from numerics.method import arguments
@@ -127,6 +129,26 @@ def test_a_tail_beneath_what_is_left_out_breaks_a_tie() -> None:
     x = np.array([[-float(gap), 2.0**-44] for gap in range(597, 620)])
     assert undecided("cross_entropy", x, [0])["extended"] == 0
     assert mismatches(x, FORMATS["fp64"]) == []
+
+
+def test_a_lost_tail_moves_no_logit_however_small() -> None:
+    """What is put in its place is more than the last place of such a logit."""
+    x = np.array([[2.0**-digits, -1000.0] for digits in range(800, 1000, 10)])
+    assert mismatches(x, FORMATS["fp64"]) == []
+
+
+@pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
+def test_a_tail_breaks_a_tie_of_near_logits_of_fp32_in_every_stage_of_pairs(
+    stage: logs.Stage,
+) -> None:
+    """Whichever is asked first: an oracle begins with any."""
+    x = np.array([[-1000.0, 2.0**-15]], np.float32)
+    assert np.abs(x).max() <= logs.NEAR
+    assert undecided("log_softmax", x)["plain"] == 1
+    with np.errstate(all="ignore"):
+        found = [value.rounded(FORMATS["fp32"]) for _, value in logs.log_softmax(stage, x, None)]
+    assert not any(left.any() for _, left in found)
+    assert mismatches(x, FORMATS["fp32"]) == []
 
 
 @pytest.mark.parametrize("edge", [extended.NEAR, logs.NEAR])
@@ -335,6 +357,33 @@ def test_each_later_stage_alone_gives_the_same_bits(format: Format) -> None:
         for first in range(len(STAGES) - len(stages_of(format)), len(STAGES) + 1):
             with np.errstate(all="ignore"):
                 assert bits(evaluate(operation, x, labels, STAGES[first:])) == before, first
+
+
+@pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
+def test_what_a_stage_encloses_has_the_truth_in_it(stage: logs.Stage) -> None:
+    """To the last bit of its pairs, which a number of the format shows only next to a midpoint."""
+    x = np.random.default_rng(11).normal(scale=3, size=(6, 5))
+    with mp.workprec(300):
+        sums = [mp.log(mp.fsum(mp.exp(mpf(v)) for v in row)) for row in x.tolist()]
+        truth = np.array(
+            [[mpf(v) - s for v in row] for row, s in zip(x.tolist(), sums, strict=True)]
+        )
+        for where, value in logs.log_softmax(stage, x, None):
+            found = value.enclosed()
+            lower = 0.0 if found.lower is None else found.lower
+            parts = np.broadcast_arrays(truth[where], found.high, found.low, lower, found.error)
+            for exact, *sides, error in zip(*(p.ravel().tolist() for p in parts), strict=True):
+                assert abs(exact - mp.fsum(map(mpf, sides))) <= error
+
+
+@pytest.mark.parametrize("stage", [extended, double_double], ids=["extended", "double_double"])
+def test_newtons_method_errs_absolutely_and_the_series_does_not(stage: logs.Stage) -> None:
+    """Each allows for its own error: above SMALL that of an exponential, below only its share."""
+    for r, is_newtons in ((SMALL * 0.99, False), (SMALL * 1.01, True), (1.0, True)):
+        ((_, value),) = logs.log_sum_exp(stage, np.array([[0.0, math.log(r)]]))
+        error = float(value.enclosed().error[0])
+        assert error >= math.log1p(r) * stage.LOG_ERROR
+        assert (error >= stage.NEWTON_ERROR) == is_newtons
 
 
 def test_rows_beyond_the_longest_are_decided_by_decimals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,13 +20,14 @@ from mpmath import mp, mpf
 from bench.inputs.formats import FORMATS
 from numerics import FP16, Format
 from numerics.exact import decimals, halves, rounding, values
-from numerics.exact.rounding import lowest_unit, nearest, nearest_fp64
+from numerics.exact.rounding import lowest_unit, nearest, nearest_fp64, nearest_number
 from numerics.formats import FloatArray
 from tests.strategies import formats
 from tests.truth import bits
 from tests.truth import nearest as true_nearest
 
 CASES = 120_000
+NARROW = [format for format in FORMATS.values() if format.bits < 64]
 SCALE = 1600
 """Numbers are compared as integers, in units of 2^-SCALE."""
 
@@ -118,6 +119,39 @@ def test_no_decided_case_is_wrong(format: Format) -> None:
     assert np.count_nonzero(~undecided) >= 100_000
 
 
+@pytest.mark.parametrize("format", NARROW, ids=[format.name for format in NARROW])
+def test_no_number_of_fp64_is_rounded_twice_or_refused_for_nothing(format: Format) -> None:
+    """The way by casts: subnormal results, midpoints and the largest number are met, too."""
+    rng = np.random.default_rng([2023, *format.name.encode()])
+    whole, unit = (part[: CASES // 6] for part in _numerators(format, rng))
+    sign = rng.choice([-1.0, 1.0], whole.size)
+    size = np.ldexp(np.maximum(whole + rng.integers(-8, 9, whole.size) / 8, 0), unit)
+    value = sign * np.minimum(size, 2.0 ** (format.max_exponent + 1))
+    # Some roundings of the value at least, as the first stage has them.
+    error = np.ldexp(1.999, unit - rng.integers(2, 49 - format.precision, whole.size))
+    rounded, undecided = nearest_number(value, error, format)
+    assert (np.signbit(rounded) == (sign < 0))[~undecided].all()
+    infinity = (2 * format.max_exponent + 1) << (format.precision - 1)
+    found = np.where(undecided, -1, rounding.magnitudes(rounded).astype(np.int64)).tolist()
+    wrong, timid = [], []
+    exact = (_integers(part, 0 * unit) for part in (abs(value), error))
+    for i, (v, e) in enumerate(zip(*exact, strict=True)):
+        case = f"{value[i]} +- {error[i]}"
+        if found[i] >= 0:
+            expected = _decided((v - e, v + e), format)
+            wrong += [case] if expected is None or min(expected, infinity) != found[i] else []
+        elif v and 5 * e < 1 << _place(v, format):
+            slack = v >> 50
+            timid += [case] if _decided((v - e - slack, v + e + slack), format) is not None else []
+    assert wrong == []
+    assert timid == []
+    assert 4 * np.count_nonzero(~undecided) > whole.size
+    beyond = np.array([np.inf, -np.inf])
+    rounded, undecided = nearest_number(beyond, np.full(2, np.inf), format)
+    assert (rounded.astype(np.float64) == beyond).all()
+    assert not undecided.any()
+
+
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("binade", [0, 1, 2])
 def test_below_a_power_of_two_numbers_are_twice_as_dense_but_not_below_the_smallest_normal(
@@ -189,9 +223,12 @@ def test_rounding_is_right_or_refused(
 
 
 def test_an_exact_sum_of_fp64_is_decided_by_the_addition() -> None:
-    high, low, error = np.array([1.0]), np.array([2.0**-53]), 2.0**-80
-    assert nearest_fp64(high, low.copy(), error)[1] == [True]
-    assert nearest_fp64(high, low * (1 + 2.0**-20), error)[0] == [1 + 2.0**-52]
+    """A midpoint is not; what is further from it than the error goes to its own side."""
+    for side, expected in ((-1, 1.0), (0, None), (1, 1 + 2.0**-52)):
+        low = np.array([2.0**-53 * (1 + side * 2.0**-20)])
+        got, undecided = nearest_fp64(np.array([1.0]), low, 2.0**-80)
+        assert undecided.tolist() == [expected is None]
+        assert expected is None or got[0] == expected
 
 
 def test_halves_of_every_fp32_that_matters() -> None:

@@ -163,6 +163,25 @@ def test_axes_are_gone_through_without_a_copy(operation: str, axis: int) -> None
     assert (bits(np.ascontiguousarray(moved)) == bits(plain)).all()
 
 
+@pytest.mark.parametrize("f", [fast_softmax, fast_log_softmax])
+def test_what_goes_backwards_in_all_axes_is_gone_through_without_a_copy(f: Function) -> None:
+    """As one axis it would be a copy, and what is written to that is lost."""
+    x = np.random.default_rng(7).normal(size=(5, 6, 700))
+    out = np.zeros_like(x)
+    f(x[::-1, ::-1, ::-1], out=out[::-1, ::-1, ::-1])
+    assert (bits(out[::-1, ::-1, ::-1]) == bits(f(x[::-1, ::-1, ::-1].copy()))).all()
+
+
+def test_axes_that_lie_as_one_are_gone_through_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks as full as those of a single axis, the last one aside."""
+    heights: list[int] = []
+    monkeypatch.setattr(kernels, "softmax", lambda x, out, room: heights.append(len(x)))
+    fast_softmax(ROWS)
+    of_one_axis, heights[:] = list(heights), []
+    fast_softmax(ROWS.reshape(100, 1, 10, 100, -1))
+    assert heights == of_one_axis
+
+
 @operations
 def test_workers_on_axes_that_do_not_merge(operation: str) -> None:
     """Every slice ends in a block that is not full, and any worker may begin with one."""
@@ -245,6 +264,18 @@ def test_blocks_that_are_shifted_as_a_whole(
     x = x.astype(FORMATS[format_name].dtype)
     few = [fast_softmax(rows) for rows in np.array_split(x, 16)]  # too few to be asked
     assert (bits(fast_softmax(x)) == bits(np.concatenate(few))).all()
+
+
+@format_names
+def test_a_row_whose_sum_is_in_range_is_not_shifted(format_name: str) -> None:
+    """Its exponentials are those of its logits. fp16 sees nothing of what small sums lose."""
+    working = kernels.RANGES[FORMATS[format_name].dtype].working.dtype
+    largest = np.linspace(-50.0 if format_name == "fp16" else 0.5, 80.0, 60)[:, np.newaxis]
+    below = np.abs(np.random.default_rng(8).normal(scale=4, size=(60, 20)))
+    x = np.concatenate([largest, largest - below], axis=1).astype(FORMATS[format_name].dtype)
+    found, _, special = kernels._exponentials(x, np.empty(x.shape, working))
+    assert special == []
+    assert (bits(found) == bits(np.exp(x.astype(working)))).all()
 
 
 @format_names

@@ -17,7 +17,7 @@ from bench.judge.verdicts import Cell, Speed, Verdict, Way
 from bench.measure.contract import Found
 from bench.measure.presentations import PRESENTATIONS
 from bench.measure.slow_paths import Pace
-from bench.measure.tally import Tally
+from bench.measure.tally import Tally, Witness
 
 POLICY = {kind: {published("softmax", kind): 10} for kind in SPECIAL}
 SOUND = Way("plain", 100, 0, {ORDINARY: Tally(100, 0, 2.0)}, POLICY)
@@ -135,6 +135,14 @@ def test_limits_are_of_a_format_and_the_last_number_is_allowed() -> None:
     assert violations(verdict(), Conditions(max_time_ratio=4.0)) == []  # sqrt(2 x 8)
     (line,) = violations(verdict(speed=[]), Conditions(max_time_ratio=4.0))
     assert line == "mine softmax fp32: not timed (--max-time-ratio 4)"
+
+
+def test_a_line_names_the_worst_row_and_how_it_was_passed() -> None:
+    for name, way in (("plain", ""), (ELSEWHERE, f", {ELSEWHERE}")):
+        worst = Witness("narrow", 0, 0, None, 5, 0, None, "1", "2", name)
+        far = replace(SOUND, tallies={ORDINARY: Tally(100, 0, 10.5, worst=worst)})
+        (line,) = violations(verdict(far), ALONE["max_ulp"])
+        assert f"in ordinary rows (case 'narrow', K = 5{way}) (" in line
 
 
 def test_a_line_names_the_option_that_refuses_it() -> None:

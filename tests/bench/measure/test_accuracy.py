@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 from bench.inputs.cases import CASES, Case
 from bench.measure.accuracy import complaints, measure
@@ -17,7 +18,7 @@ from bench.runs.records import Claim, Record
 from bench.subjects.subject import SUBJECTS, Subject
 from bench.truth import audited
 from bench.truth.exact import Exact
-from numerics import FORMATS, METHODS, OPERATIONS
+from numerics import FORMATS, METHODS, OPERATIONS, exact_softmax
 from numerics.facts import RowFacts
 
 STABLE = SUBJECTS["stable"]
@@ -303,6 +304,24 @@ def test_a_claim_is_the_largest_share_of_a_bound_and_what_it_was_taken_of() -> N
     claim = measure(exact_subject, "log_sum_exp", case, FORMATS["fp64"], exact).claim
     assert claim is not None
     assert (claim.claimed, claim.broken, claim.broken_widths) == (4, 3, (1, 2))
+
+
+def test_of_a_result_below_the_normal_range_the_part_of_an_ulp_counts() -> None:
+    """fp64 has no number for that distance: half an ulp is u times the smallest normal number."""
+    tails = [-740.0 - i for i in range(4)]
+    case = Case("below", "random", "", lambda format, rng: [[[0.0, tail] for tail in tails]])
+    smallest = FORMATS["fp64"].smallest_normal
+    subject = replace(
+        STABLE,
+        functions={"softmax": exact_softmax},
+        bounds={"softmax": lambda rows: np.where(rows.softmax < 0.5, smallest, np.inf)},
+    )
+    record = measure(subject, "softmax", case, FORMATS["fp64"], exact_for(case, "fp64"))
+    in_ulps = [mp.exp(tail) / mp.ldexp(1, -1074) for tail in tails]
+    worst = float(max(abs(value - mp.nint(value)) for value in in_ulps))
+    assert record.claim is not None
+    assert record.claim.ratio == pytest.approx(2 * worst, rel=2.0**-20)
+    assert (record.claim.claimed, record.claim.broken, record.claim.bound_ulp) == (4, 0, 0.5)
 
 
 def test_every_flag_is_recorded_once_and_in_order() -> None:

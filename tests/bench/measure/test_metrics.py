@@ -54,6 +54,8 @@ def test_one_ulp_is_one_ulp_on_both_sides_of_a_power_of_two(format: Format) -> N
 def test_the_unrounded_value_is_what_counts(format: Format) -> None:
     assert ulp_errors([3.0], exact_of([3.0], format, 0.25), format) == 0.25
     assert ulp_errors([3.0], exact_of([3.0], format, -0.5), format) == 0.5
+    quarter = errors(np.full(1, 3, format.dtype), exact_of([3.0], format, 0.25), format, 1)
+    assert quarter.absolute[0] == format.unit_roundoff  # 3 has ulps of 4 u
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)

@@ -112,6 +112,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "version": ("softmax", "environment", "numpy", "1" * 5000),
     "benchmark": ("benchmarks", 0, {"extra_info": {}}),
     "infinite time": ("benchmarks", 0, "extra_info", "ns_per_element", "inf"),
+    "a round of no time": ("benchmarks", 0, "stats", "data", [1.0, 0.0]),
+    "a round that is no number": ("benchmarks", 0, "stats", "data", [1.0, "1"]),
     "zero time": ("benchmarks", 0, "extra_info", "ns_per_element", 0),
     "huge columns": ("benchmarks", 0, "extra_info", "columns", 10**400),
     "negative columns": ("benchmarks", 0, "extra_info", "columns", -5),

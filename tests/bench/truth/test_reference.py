@@ -154,6 +154,15 @@ def test_special_rows_follow_the_policy() -> None:
     assert gradient[3].tolist() == [-1, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+def test_a_zero_and_what_is_no_number_have_the_smallest_ulp(format: Format) -> None:
+    """In which an error beside them is told."""
+    rows = [batch([3.0], format=format), batch([math.inf, 0.0], format=format)]
+    exact = compute(rows, format)["log_softmax"]
+    assert exact.significand[0] == exact.fraction[0] == 0
+    assert (np.ldexp(1.0, exact.exponent) == format.smallest_subnormal).all()
+
+
 def test_labels_out_of_range_leave_out_what_takes_labels() -> None:
     assert set(compute([batch([1.0], labels=[1])], FP64)) == set(OPERATIONS) - set(LABELLED)
 
