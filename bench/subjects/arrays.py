@@ -20,6 +20,9 @@ from numerics import BF16
 
 Function: TypeAlias = Callable[..., Any]
 
+MOST_SHAPES = 500
+"""That a function may be compiled for before that is forgotten."""
+
 
 @dataclass(frozen=True)
 class Arrays:
@@ -125,6 +128,24 @@ def _torch(device: str) -> Arrays:
     )  # fmt: skip
 
 
+def forgetful(function: Function, forget: Callable[[], None]) -> Function:
+    """A function that is compiled for each shape; what was compiled for many is forgotten.
+
+    JAX keeps it in some twenty maps of memory a shape. Linux gives a process 65 530 of them, and
+    the next one ends it by a signal: nothing that the function could be blamed for.
+    """
+    seen: set[Any] = set()
+
+    def call(*given: Any, **options: Any) -> Any:
+        seen.add((*((x.shape, x.dtype) for x in given), *options.items()))
+        if len(seen) > MOST_SHAPES:
+            forget()
+            seen.clear()
+        return function(*given, **options)
+
+    return call
+
+
 def _jax(device: str) -> Arrays:
     import jax
 
@@ -134,7 +155,7 @@ def _jax(device: str) -> Arrays:
     def compiled(function: Function) -> Function:
         """As JAX is used; step by step it compiles ten times as much for every new shape."""
         names = [name for name in ("axis", "dim", "keepdims") if name in _parameters(function)]
-        fast = jax.jit(function, static_argnames=names)
+        fast = forgetful(jax.jit(function, static_argnames=names), jax.clear_caches)
 
         def call(*given: Any, **options: Any) -> Any:
             try:

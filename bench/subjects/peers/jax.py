@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.inputs.formats import FORMATS
+from bench.subjects.arrays import forgetful
 from bench.subjects.peers.peer import Peer
 
 
@@ -17,7 +18,7 @@ def peer() -> Peer:
     jax.config.update("jax_enable_x64", True)
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        jitted = jax.jit(function, static_argnames="axis")
+        jitted = forgetful(jax.jit(function, static_argnames="axis"), jax.clear_caches)
         return lambda *arrays, axis=-1: jitted(*arrays, axis=axis).block_until_ready()
 
     def cross_entropy(x: Any, y: Any, axis: int) -> Any:

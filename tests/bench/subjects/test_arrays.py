@@ -150,3 +150,17 @@ def test_a_function_of_a_library_by_its_name_alone(spec: str) -> None:
         got = one.functions[operation](x, axis=axis)
         assert got.dtype == x.dtype
         assert np.allclose(got, theirs(x, axis=axis), rtol=1e-14)
+
+
+def test_what_was_compiled_for_many_shapes_is_forgotten() -> None:
+    forgotten: list[int] = []
+    asked: list[int] = []
+    call = arrays.forgetful(lambda x, axis: asked.append(x.size), lambda: forgotten.append(x.size))
+    for x in [np.zeros(k) for k in range(arrays.MOST_SHAPES)] * 3:
+        call(x, axis=-1)
+    assert not forgotten
+    for x in (np.zeros(0), np.zeros(arrays.MOST_SHAPES), np.zeros(0)):
+        call(x, axis=-1)
+    assert forgotten == [arrays.MOST_SHAPES]
+    call(np.zeros(0), axis=0)  # which is compiled anew, too
+    assert len(asked) == 3 * arrays.MOST_SHAPES + 4
