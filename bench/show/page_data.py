@@ -270,7 +270,7 @@ def _figures(column: pd.Series[Any]) -> list[float | int | None] | None:
 
 @cache
 def _short(value: float) -> float | int:
-    """Four digits, or more where a browser would make other three of them than Python of all.
+    """Four digits, or more where a browser, or Python, would make other three of them than of all.
 
     >>> _short(1234567.0), _short(499.4887), _short(2.125)
     (1234600, 499.49, 2.12)
@@ -279,7 +279,8 @@ def _short(value: float) -> float | int:
         return 0.9999  # below its bound stays below it
     shown = float(f"{value:.3g}")
     several = (float(f"{value:.{digits}g}") for digits in (4, 5, 6, 8))
-    rounded = next((one for one in several if _as_in_a_browser(one) == shown), shown)
+    alike = (one for one in several if _as_in_a_browser(one) == shown == float(f"{one:.3g}"))
+    rounded = next(alike, shown)
     rounded = min(rounded, sys.float_info.max)  # the largest rounds up
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
 
