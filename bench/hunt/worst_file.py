@@ -18,7 +18,7 @@ from bench.hunt.score import GOALS
 from bench.hunt.witness import Witness
 from bench.inputs.formats import FORMATS
 from bench.runs.files import RunFileError, write_whole
-from numerics import ALL_FORMATS
+from numerics import ALL_FORMATS, FP64
 from numerics.method import OPERATIONS
 
 SCHEMA = 1
@@ -75,8 +75,10 @@ def load(path: Path) -> dict[str, Any]:
         for one in found["cells"]:
             if one["goal"] not in GOALS:
                 raise ValueError(f"no goal: {one['goal']}")
+            named = ALL_FORMATS[one["format"]].name
+            format = FORMATS.get(named, FP64)  # bf16 without ml_dtypes: its numbers, as fp64
             for witness in one["found"]:
-                row_of(Witness(**witness).row, FORMATS[one["format"]])
+                row_of(Witness(**witness).row, format)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunFileError(
             f"{path}: not a file that `python -m bench hunt` wrote ({error})"

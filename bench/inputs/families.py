@@ -126,7 +126,7 @@ def _size(text: str) -> float:
 
 
 def _beside_zero(name: str) -> Family:
-    return Family(name, 2, lambda format: 2 ** (8 * format.dtype.itemsize), _every_beside_zero)
+    return Family(name, 2, lambda format: 2**format.bits, _every_beside_zero)
 
 
 def _every_beside_zero(format: Format, start: int, stop: int) -> FloatArray:
@@ -141,8 +141,7 @@ def _pairs(name: str) -> Family:
 
 def _magnitudes(format: Format) -> int:
     """Finite numbers of one sign, a zero among them; their bits are the smallest integers."""
-    infinity = np.array(np.inf, format.dtype).view(_integer(format))
-    return int(infinity)
+    return (2 * format.max_exponent + 1) << (format.precision - 1)
 
 
 def _triangle(n: int) -> int:

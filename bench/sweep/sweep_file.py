@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.inputs import families
-from bench.inputs.formats import FORMATS
 from bench.runs import run_file
 from bench.runs.files import RunFileError, write_packed
 from bench.sweep import identity
 from bench.sweep.summary import Summary, merged
+from numerics.formats import ALL_FORMATS
 
 SCHEMA = 1
 ENDS = (".json", ".json.xz")
@@ -112,7 +112,7 @@ def _joined(parts: Sequence[Named]) -> dict[str, Any]:
 
 
 def _is_all(part: Mapping[str, Any], chunks: Sequence[int]) -> bool:
-    format = FORMATS[part["format"]]
+    format = ALL_FORMATS[part["format"]]
     return list(chunks) == [
         0,
         families.named(part["family"], format).chunks(format, part["chunk_rows"]),

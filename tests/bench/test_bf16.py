@@ -62,6 +62,26 @@ def test_without_ml_dtypes_there_are_the_formats_of_numpy() -> None:
     assert done.stdout.split() == [*USUAL, "False"]
 
 
+def test_what_is_known_of_bf16_is_read_without_ml_dtypes() -> None:
+    """By reports and pages: the sweeps and hunts that are committed."""
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import importlib.util as u; there = u.find_spec\n"
+            f"u.find_spec = lambda name, *a: None if name == {PACKAGE!r} else there(name, *a)\n"
+            "import sys; from bench.show import known_tables\n"
+            "from bench.runs.committed import ROOT\n"
+            "files = known_tables.committed(ROOT / 'results')\n"
+            f"print('bf16' in str(files), {PACKAGE!r} in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["True", "False"]
+
+
 @needs_package
 @pytest.mark.parametrize("name", ["masked entry", "label likeliest", "log-sum-exp near 0"])
 def test_every_method_is_within_its_bound(name: str) -> None:

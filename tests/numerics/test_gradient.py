@@ -168,11 +168,13 @@ def test_a_common_offset_that_is_exact_changes_no_bit(name: str) -> None:
 
 @METHOD_PARAMETERS
 def test_equal_logits_of_a_power_of_two_add_up_to_0(method: Method) -> None:
+    """Where all terms are 1: of logits that are 0 to those that subtract no largest one."""
+    logit = 0.0 if method.name in ("naive", "two_pass", "fast") else 1.5
     for name in method.formats:
         if name not in FORMATS:
             continue
         for length in (2, 4, 64):
-            x = np.full((3, length), 1.5, FORMATS[name].dtype)
+            x = np.full((3, length), logit, FORMATS[name].dtype)
             got = method.cross_entropy_gradient(x, 1)
             assert method.name == "division_free" or (got.sum(axis=1, dtype=np.float64) == 0).all()
 
