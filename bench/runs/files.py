@@ -32,9 +32,12 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 def write_packed(path: Path, data: str) -> None:
     """The same, compressed if the name ends in .xz; the same text has the same bytes."""
-    text = data.encode()
-    packed = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME) if path.suffix == ".xz" else text
-    write_whole(path, packed)
+    write_whole(path, packed(data) if path.suffix == ".xz" else data)
+
+
+def packed(text: str) -> bytes:
+    """As small as xz makes it."""
+    return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
 
 
 def write_all(files: Mapping[Path, bytes | str]) -> None:

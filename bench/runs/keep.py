@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import lzma
 from pathlib import Path
 from typing import Any
 
 from bench.runs import run_file
-from bench.runs.files import RunFileError
+from bench.runs.files import RunFileError, packed
 
 DIGITS = 4
 """Significant digits of what a brief run keeps, and at which errors are compared."""
@@ -86,4 +85,4 @@ def _packed(path: Path, content: dict[str, Any]) -> bytes:
         text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     except ValueError:
         raise RunFileError(f"{path}: holds a number beyond fp64") from None
-    return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
+    return packed(text)
